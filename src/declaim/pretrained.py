@@ -1,0 +1,138 @@
+"""Saved weights as folders: ``config.json`` + ``*.safetensors`` + a model card, written atomically, loaded strictly.
+
+Nothing here unpickles. A folder is complete or absent: it is written under a temporary name and renamed.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from declaim.errors import CheckpointError, Unwritable
+
+FORMAT_VERSION = 1
+"""Version of the folder format; a folder with another number is refused."""
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that is renamed to ``path`` on success and removed on failure.
+
+    The temporary name keeps ``path``'s suffix, so that format detection by name still works.
+
+    Raises:
+        Unwritable: the folder does not exist or cannot be written.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise Unwritable(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:60]}.", suffix=f".partial{path.suffix}", dir=path.parent)
+    except OSError as error:
+        raise Unwritable(f"cannot write into {path.parent}: {error.strerror}") from error
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        partial.chmod(0o666 & ~_umask())
+        partial.replace(path)
+    except OSError as error:
+        raise Unwritable(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that replaces ``path`` on success and is removed on failure."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    try:
+        yield partial
+        partial.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(path)
+        partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write named tensors as safetensors (contiguous copies, CPU)."""
+    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, path)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read named tensors from a safetensors file.
+
+    Raises:
+        CheckpointError: the file is missing or not a whole safetensors file.
+    """
+    try:
+        return dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"cannot read weights from {path}: {error}") from error
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write ``config.json`` with the format version in front."""
+    text = json.dumps({"format_version": FORMAT_VERSION, **config}, indent=2, ensure_ascii=False)
+    (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_config(folder: Path, kind: str) -> dict[str, Any]:
+    """Read ``config.json`` of a folder that must hold a ``kind`` (the config's ``"kind"`` entry).
+
+    Raises:
+        CheckpointError: missing, unreadable, of another format version or of another kind.
+    """
+    path = Path(folder) / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} is no saved {kind}: cannot read {CONFIG_FILE} ({error})") from error
+    if config.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{folder} has format version {config.get('format_version')}, this declaim reads {FORMAT_VERSION}"
+        )
+    if config.get("kind") != kind:
+        raise CheckpointError(f"{folder} holds a {config.get('kind')!r}, expected a {kind!r}")
+    del config["format_version"]
+    return dict(config)
+
+
+def half(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in half precision, for shipping; integer tensors stay as they are."""
+    return {n: t.to(torch.float16) if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> None:
+    """Load ``tensors`` strictly into ``module``, in the module's own precision.
+
+    Raises:
+        CheckpointError: names or shapes differ.
+    """
+    try:
+        module.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"weights in {origin} do not fit this network: {str(error).splitlines()[-1]}") from error

@@ -1,0 +1,41 @@
+"""Names of everything that can be chosen, as ``"module:attribute"``, imported only when asked for.
+
+Outside packages add entries through the entry-point groups ``declaim.methods`` and ``declaim.renderers``.
+"""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from declaim.errors import ConfigError
+
+METHODS = {
+    "fd2talk": "declaim.methods.fd2talk:FD2Talk",
+}
+
+RENDERERS = {
+    "mesh": "declaim.render.mesh:MeshRenderer",
+}
+
+ENCODERS = {
+    "whisper-tiny.en": "declaim.audio.encoders:WhisperTinyEncoder",
+}
+
+
+def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
+    """The class registered as ``name``.
+
+    Args:
+        table: one of the tables above.
+        name: the registered name.
+        kind: ``"method"``, ``"renderer"`` or ``"encoder"``; names the entry-point group and the error.
+
+    Raises:
+        ConfigError: nothing is registered under that name.
+    """
+    known = dict(table)
+    known.update({e.name: e.value for e in entry_points(group=f"declaim.{kind}s")})
+    if name not in known:
+        raise ConfigError(f"there is no {kind} {name!r}; there are: {', '.join(sorted(known))}")
+    module, _, attribute = known[name].partition(":")
+    return getattr(import_module(module), attribute)

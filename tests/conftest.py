@@ -1,0 +1,19 @@
+"""Shapes are checked in every test: jaxtyping annotations run under beartype."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("declaim", "beartype.beartype").install()
+
+FOOTAGE = Path(os.environ.get("DECLAIM_FOOTAGE", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def footage() -> Path:
+    """Folder of the real talking footage (clips/ and manifest.csv); the test skips where it is absent."""
+    if not (FOOTAGE / "manifest.csv").is_file():
+        pytest.skip("real footage is not on this machine (set DECLAIM_FOOTAGE)")
+    return FOOTAGE
