@@ -1,0 +1,134 @@
+"""The main path in one object: a portrait and speech become a clip.
+
+    head = TalkingHead.from_pretrained()
+    clip = head.animate("portrait.jpg", "speech.wav", seed=7)
+    clip.write("out.mp4")
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from declaim.errors import ConfigError
+from declaim.media import read_audio, write_video
+from declaim.registry import METHODS, RENDERERS, resolve
+from declaim.render.portrait import load_portrait
+from declaim.types import Frames, Motion, OnStep, Portrait, Speech
+
+Anchor = Literal["first", "rest"]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A talking head that has been planned but not yet drawn: frames are rendered when they are asked for.
+
+    Attributes:
+        portrait: the still picture.
+        motion: the motion it is going to make.
+        sound: what is heard: a file (its own full-quality sound is kept), a speech signal, or None for silence.
+        renderer: draws the frames.
+        anchor: which moment of the motion the portrait's own pose stands for.
+    """
+
+    portrait: Portrait
+    motion: Motion
+    sound: Path | Speech | None
+    renderer: Any
+    anchor: Anchor
+
+    def frames(self) -> Iterator[Frames]:
+        """Render the clip in runs of frames, in order and in constant memory."""
+        yield from self.renderer.render(self.portrait, self.motion, anchor=self.anchor)
+
+    def write(self, path: str | Path, on_step: OnStep | None = None) -> Path:
+        """Write the clip as a video whose length is the motion's to the frame.
+
+        Args:
+            path: .mp4, .mov or .mkv; it appears whole or not at all.
+            on_step: called with (frames written, frames in all).
+
+        Returns:
+            The path.
+        """
+        write_video(
+            Path(path), self._counted(on_step), sound=self.sound, n_frames=len(self.motion), fps=self.motion.fps
+        )
+        return Path(path)
+
+    def _counted(self, on_step: OnStep | None) -> Iterator[Frames]:
+        done = 0
+        for run in self.frames():
+            yield run
+            done += len(run)
+            if on_step:
+                on_step(done, len(self.motion))
+
+
+class TalkingHead:
+    """A motion method and a renderer, joined by the motion space.
+
+    Args:
+        method: generates a Motion from a Speech (``generate``).
+        renderer: draws a Motion on a Portrait (``render``).
+    """
+
+    def __init__(self, method: Any, renderer: Any) -> None:
+        self.method = method
+        self.renderer = renderer
+
+    @classmethod
+    def from_pretrained(
+        cls, method: str = "fd2talk", renderer: str = "mesh", *, weights: str | Path | None = None
+    ) -> "TalkingHead":
+        """Load a method's weights and build a renderer.
+
+        Args:
+            method: a registered method's name.
+            renderer: a registered renderer's name.
+            weights: a saved folder; None for the weights that ship with declaim.
+
+        Raises:
+            ConfigError: unknown name.
+            AssetError: a pretrained part is not on this machine (the message says how to get it).
+        """
+        method_type = resolve(METHODS, method, kind="method")
+        renderer_type = resolve(RENDERERS, renderer, kind="renderer")
+        return cls(method_type.from_pretrained(weights), renderer_type())
+
+    def animate(
+        self,
+        portrait: str | Path | Portrait,
+        speech: str | Path | Speech,
+        *,
+        seed: int = 0,
+        face: str | int | None = None,
+        crop: Literal["none", "head"] = "none",
+        size: int | None = None,
+        on_step: OnStep | None = None,
+        **motion_options: Any,
+    ) -> Clip:
+        """Plan a clip in which ``portrait`` says ``speech``.
+
+        Args:
+            portrait: a picture file (or the first frame of a video), or a loaded portrait.
+            speech: an audio or video file, or a loaded signal.
+            seed: another seed is another performance; the same seed is the same file, bit for bit.
+            face: which face, if there are several: ``"largest"`` or an index from the left.
+            crop: ``"head"`` cuts a square around head and shoulders.
+            size: longer side of the result in pixels; None for the picture's own size.
+            on_step: progress of motion generation: (frames done, frames in all).
+            motion_options: ``pose_scale``, ``expression_scale``, ``blink_scale``, ``steps`` of the method.
+
+        Raises:
+            MediaError: a file cannot be used (Unreadable, NoAudio, NoFace, ManyFaces).
+        """
+        if isinstance(portrait, Portrait):
+            if face is not None or crop != "none" or size is not None:
+                raise ConfigError("face, crop and size belong to loading: give them to load_portrait instead")
+        else:
+            portrait = load_portrait(portrait, face=face, crop=crop, size=size)
+        signal = speech if isinstance(speech, Speech) else read_audio(Path(speech))
+        motion = self.method.generate(signal, seed=seed, on_step=on_step, **motion_options)
+        sound = speech if isinstance(speech, Speech) else Path(speech)
+        return Clip(portrait, motion, sound, self.renderer, anchor="rest")
