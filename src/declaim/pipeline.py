@@ -1,8 +1,8 @@
 """The main path in one object: a portrait and speech become a clip.
 
-    head = TalkingHead.from_pretrained()
-    clip = head.animate("portrait.jpg", "speech.wav", seed=7)
-    clip.write("out.mp4")
+head = TalkingHead.from_pretrained()
+clip = head.animate("portrait.jpg", "speech.wav", seed=7)
+clip.write("out.mp4")
 """
 
 from collections.abc import Iterator

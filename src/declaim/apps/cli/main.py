@@ -1,0 +1,80 @@
+"""The ``declaim`` command: mounts the sub-commands and turns every failure into one sentence and an exit code.
+
+Exit codes: 0 done, 1 a fault of declaim itself, 2 a mistake in the input or the options, 3 the machine or an asset,
+130 interrupted.
+"""
+
+import os
+import sys
+import warnings
+
+import typer
+
+from declaim.apps.cli import assets, commands, doctor
+from declaim.apps.cli.progress import console
+from declaim.errors import CapacityError, DeclaimError, DeclaimWarning
+
+app = typer.Typer(
+    name="declaim",
+    help="A portrait and speech become a talking-head video. Start with: [bold]declaim demo[/bold]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("generate")(commands.generate)
+app.command("motion")(commands.motion)
+app.command("render")(commands.render)
+app.command("track")(commands.track)
+app.command("demo")(commands.demo)
+app.add_typer(assets.app, name="assets", help="List, pull, verify and remove the pretrained parts.")
+app.command("doctor")(doctor.doctor)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from declaim import __version__
+
+        typer.echo(f"declaim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Options of the command itself."""
+
+
+def run(args: list[str] | None = None) -> None:
+    """Entry point of the ``declaim`` script."""
+    warnings.showwarning = _show_warning
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", DeclaimWarning)
+    try:
+        app(args)
+    except DeclaimError as error:
+        _stop(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _stop("interrupted; nothing was left half-written", 130)
+    except MemoryError:
+        _stop("this machine ran out of memory; try a smaller --size or close other programs", CapacityError.exit_code)
+    except Exception as error:
+        if os.environ.get("DECLAIM_DEBUG"):
+            raise
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        _stop(f"declaim failed unexpectedly ({what}); set DECLAIM_DEBUG=1 to see where, and please report it", 1)
+
+
+def _show_warning(message: object, category: type[Warning], *_: object) -> None:
+    if issubclass(category, DeclaimWarning):
+        console.print(f"[yellow]warning:[/yellow] {message}")
+
+
+def _stop(sentence: str, code: int) -> None:
+    console.print(f"[red]error:[/red] {' '.join(sentence.split())}", markup=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,54 @@
+"""Progress bars on standard error, for people; silent when nobody is watching or ``--quiet`` is given."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from declaim.types import OnStep
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Where the command line talks to people; standard output stays free for results."""
+
+
+class Stages:
+    """Named stages of a command, one bar each."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+
+    def stage(self, label: str, total: int | None = None) -> OnStep:
+        """Begin a stage and return the hook that moves its bar."""
+        if self._progress is None:
+            return lambda done, total: None
+        progress = self._progress
+        task = progress.add_task(label, total=total)
+
+        def on_step(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total or None)
+
+        return on_step
+
+    def say(self, text: str) -> None:
+        """A line of information between bars."""
+        if self._progress is not None:
+            self._progress.console.print(text)
+
+
+@contextmanager
+def stages(quiet: bool = False) -> Iterator[Stages]:
+    """Bars for the stages of one command."""
+    if quiet or not sys.stderr.isatty():
+        yield Stages(None)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield Stages(progress)
