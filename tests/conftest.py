@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("declaim", "beartype.beartype").install()
+install_import_hook("declaim", "beartype.beartype")
 
 FOOTAGE = Path(os.environ.get("DECLAIM_FOOTAGE", Path(__file__).parents[2] / "shared" / "data"))
 
