@@ -80,6 +80,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write named tensors as safetensors (contiguous copies, CPU)."""
     save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, path)
+    Path(path).chmod(0o666 & ~_umask())  # safetensors makes the file readable by its owner alone
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
