@@ -1,13 +1,13 @@
 """Progress bars on standard error, for people; silent when nobody is watching or ``--quiet`` is given."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from declaim.types import OnStep
+OnStep = Callable[[int, int], None]  # as in declaim.types, without importing torch for --help
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where the command line talks to people; standard output stays free for results."""
