@@ -80,11 +80,11 @@ class FaceModel:
         Paper: FD2Talk (MM 2024), eq. 1.
         """
         shape = self.mean + self.offsets(expression)
-        return shape if identity is None else shape + torch.tensordot(identity, self.identity_basis, 1)
+        return shape if identity is None else shape + _combine(identity, self.identity_basis)
 
     def offsets(self, expression: Float[Tensor, "*batch expression"]) -> Float[Tensor, "*batch points 3"]:
         """How an expression moves the points, in cm: ``B_exp b``. Add it to any person's rest shape."""
-        return torch.tensordot(expression, self.expression_basis, 1)
+        return _combine(expression, self.expression_basis)
 
     def fit_expression(
         self, shape: Float[Tensor, "*batch points 3"], rest: Float[Tensor, "points 3"]
@@ -110,7 +110,7 @@ class FaceModel:
 
     def corrective(self, rotation: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch points 3"]:
         """The error in cm that the tracker makes when the head is turned by ``rotation`` (axis-angle)."""
-        return torch.tensordot(pose_features(rotation), self.pose_corrective, 1)
+        return _combine(pose_features(rotation), self.pose_corrective)
 
     def fit_identity(
         self, shape: Float[Tensor, "points 3"], noise_cm: float = 0.1
@@ -121,7 +121,7 @@ class FaceModel:
             shape: a face in head space, cm.
             noise_cm: what a coordinate may deviate from the model; larger values keep a and b nearer to zero.
         """
-        solution = self._joint_solver(noise_cm) @ (self.fit_weights * (shape - self.mean)).flatten()
+        solution: Tensor = self._joint_solver(noise_cm) @ (self.fit_weights * (shape - self.mean)).flatten()
         n = len(self.identity_basis)
         return solution[:n], solution[n:]
 
@@ -139,20 +139,22 @@ class FaceModel:
         for _ in range(3):  # the rest shape and the pose depend on each other; three rounds settle below 1e-3 cm
             shape, pose = self.pose_free(points, size, rest)
             identity, expression = self.fit_identity(shape, noise_cm)
-            rest = self.mean + torch.tensordot(identity, self.identity_basis, 1)
+            rest = self.mean + _combine(identity, self.identity_basis)
         return PortraitFit(identity, expression, pose, shape, shape - self.offsets(expression))
 
     def _joint_solver(self, noise_cm: float) -> Float[Tensor, "coefficients coordinates"]:
         basis = torch.cat([self.identity_basis, self.expression_basis])
         weighted = (self.fit_weights * basis).flatten(1).double()
         normal = weighted @ weighted.T + noise_cm**2 * torch.eye(len(basis), dtype=torch.float64)
-        return torch.linalg.solve(normal, weighted).to(self.mean.dtype)
+        solver: Tensor = torch.linalg.solve(normal, weighted)
+        return solver.to(self.mean.dtype)
 
     @cached_property
     def _expression_solver(self) -> Float[Tensor, "coordinates expression"]:
         weights = self.fit_weights.flatten().double()
         weighted = self.expression_basis.flatten(1).double() * weights
-        return (torch.linalg.solve(weighted @ weighted.T, weighted) * weights).T.to(self.mean.dtype)
+        solver: Tensor = torch.linalg.solve(weighted @ weighted.T, weighted) * weights
+        return solver.T.to(self.mean.dtype)
 
     @classmethod
     def from_pretrained(cls, folder: Path | None = None) -> "FaceModel":
@@ -177,6 +179,13 @@ class FaceModel:
             write_config(partial, {"kind": KIND, **config})
             save_tensors(partial / WEIGHTS_FILE, tensors)
             (partial / "README.md").write_text(card, encoding="utf-8")
+
+
+def _combine(
+    coefficients: Float[Tensor, "*batch n"], basis: Float[Tensor, "n points 3"]
+) -> Float[Tensor, "*batch points 3"]:
+    flat: Tensor = coefficients @ basis.flatten(1)
+    return flat.reshape(*flat.shape[:-1], *basis.shape[1:])
 
 
 def pose_features(rotation: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 9"]:

@@ -25,7 +25,7 @@ from declaim.face.layouts import (
 )
 from declaim.face.mirror import mirror_points, mirror_rotation
 from declaim.face.model import FaceModel, pose_features
-from declaim.face.rest import neutral_frames
+from declaim.face.rest import CLOSED_CM, closed_opening, neutral_frames, with_lips_at
 
 N_IDENTITY = 40
 FLOOR_CM = 0.03
@@ -84,17 +84,19 @@ def fit_face_model(
     freed = [free(clip, mean, stability) for clip in clips]
     corrective = fit_corrective(freed)
     freed = [correct(clip, corrective) for clip in freed]
+    weights = expression_weights()
+    for _ in range(3):  # closing the lips at rest needs the expression basis, which needs the rest shapes
+        residuals, share = expression_samples(freed)
+        expression = principal_axes(residuals.flatten(1), share, weights.flatten(), N_EXPRESSION)
+        expression = expression.reshape(-1, *mean.shape)
+        freed = [close_lips(clip, expression) for clip in freed]
     rests = speaker_rests(freed)
     both = torch.stack([*rests, *(mirror_points(r) for r in rests)])
-    mean = both.mean(0)
-    identity = principal_axes((both - mean).flatten(1), torch.ones(len(both)), torch.ones(mean.numel()), N_IDENTITY)
-    weights = expression_weights()
-    residuals, share = expression_samples(freed)
-    expression = principal_axes(residuals.flatten(1), share, weights.flatten(), N_EXPRESSION)
-    shape = (-1, *mean.shape)
-    return FaceModel(
-        mean, identity.reshape(shape), expression.reshape(shape), weights, stability, corrective, triangles
-    )
+    identity = principal_axes(
+        (both - both.mean(0)).flatten(1), torch.ones(len(both)), torch.ones(mean.numel()), N_IDENTITY
+    ).reshape(-1, *mean.shape)
+    mean = with_lips_at(both.mean(0), CLOSED_CM[0], expression)
+    return FaceModel(mean, identity, expression, weights, stability, corrective, triangles)
 
 
 def reference(
@@ -162,13 +164,19 @@ def fit_corrective(clips: Sequence[FreedClip], ridge: float = 1e-3) -> Float[Ten
         gram += weight * features.T @ features
         cross += weight * features.T @ residual
     gram += ridge * gram.diagonal().mean() * torch.eye(9, dtype=torch.float64)
-    return torch.linalg.solve(gram, cross).float().reshape(9, *clips[0].rest.shape)
+    corrective: Tensor = torch.linalg.solve(gram, cross)
+    return corrective.float().reshape(9, *clips[0].rest.shape)
 
 
 def correct(clip: FreedClip, corrective: Float[Tensor, "features points 3"]) -> FreedClip:
     """The clip without the tracker's errors at turned heads."""
     shapes = clip.shapes - torch.tensordot(pose_features(clip.rotation), corrective, 1)
     return replace(clip, shapes=shapes, rest=shapes[clip.rest_frames].mean(0))
+
+
+def close_lips(clip: FreedClip, expression_basis: Float[Tensor, "expression points 3"]) -> FreedClip:
+    """The clip with a rest shape whose lips are closed, as far as this person's lips are ever seen to close."""
+    return replace(clip, rest=with_lips_at(clip.rest, closed_opening(clip.shapes), expression_basis))
 
 
 def speaker_rests(clips: Sequence[FreedClip]) -> list[Float[Tensor, "points 3"]]:
@@ -230,7 +238,8 @@ def principal_axes(
     scores = weighted @ axes.T
     mean = share @ scores
     spread = (share @ (scores - mean).square()).sqrt()
-    return (axes * spread[:, None] / weights.double()).float()
+    scaled: Tensor = axes * spread[:, None] / weights.double()
+    return scaled.float()
 
 
 def _frames_by_speaker(clips: Sequence[FreedClip]) -> dict[str, int]:
