@@ -116,7 +116,7 @@ ASSETS = {
         ),
         Asset(
             name="whisper-tiny.en",
-            use="speech features for the motion models (encoder; English)",
+            use="speech features for the motion models (English)",
             licence="MIT",
             origin="OpenAI Whisper tiny.en, CTranslate2 float16 conversion by Systran",
             required=True,
@@ -143,7 +143,7 @@ ASSETS = {
         ),
         Asset(
             name="whisper-base",
-            use="larger, multilingual speech features (optional)",
+            use="larger, multilingual speech features",
             licence="MIT",
             origin="OpenAI Whisper base, CTranslate2 float16 conversion by Systran",
             required=False,
@@ -185,7 +185,7 @@ ASSETS = {
         ),
         Asset(
             name="mobilefacenet",
-            use="face identity for the CSIM metric (optional)",
+            use="face identity for the CSIM metric",
             licence="MIT",
             origin="MobileFaceNet for Android by syaringan357, after sirius-ai/MobileFaceNet_TF",
             required=False,
