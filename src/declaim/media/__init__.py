@@ -1,0 +1,18 @@
+"""Files in and out: sound, video and pictures."""
+
+from declaim.media.audio_io import read_audio, stream_sound
+from declaim.media.image_io import read_image, read_portrait_image, write_image
+from declaim.media.video_io import MediaInfo, probe, read_frames
+from declaim.media.video_writer import write_video
+
+__all__ = [
+    "MediaInfo",
+    "probe",
+    "read_audio",
+    "read_frames",
+    "read_image",
+    "read_portrait_image",
+    "stream_sound",
+    "write_image",
+    "write_video",
+]

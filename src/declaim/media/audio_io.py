@@ -1,0 +1,304 @@
+"""Sound in: any common audio or video file to mono speech, on the same clock as the file's picture.
+
+Sample 0 is the presentation time of the first picture; a file without a picture starts with its first sample.
+Encoder priming, edit lists and start offsets are honoured: sound that begins after the picture is preceded by zeros,
+sound from before it is cut. Everything is streamed: decode -> mix -> resample (soxr HQ), so an hour costs only its
+result (230 MB as 16 kHz float32).
+
+Down-mix to mono, by channel: front left and right, 1/2; centre, 1/sqrt(2); side and back, 1/(2 sqrt(2)); LFE, 0.
+These are the weights of ITU-R BS.775 scaled so that two-channel sound is averaged; a phantom centre and a real one
+come out equally loud. Sums beyond full scale are clipped. Channels without a known layout are averaged.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from jaxtyping import Float32
+
+from declaim.errors import ConfigError, DeclaimWarning, NoAudio, Unreadable
+from declaim.media.container import (
+    MAX_PLAUSIBLE_GAP_S,
+    decoded,
+    first_picture_time,
+    frame_time,
+    open_media,
+    sound_stream,
+    stream_seconds,
+)
+from declaim.timebase import SAMPLE_RATE
+from declaim.types import Speech
+
+Block = Float32[np.ndarray, "_ channels"]
+
+_ROOT_HALF = 0.5**0.5
+_MONO_WEIGHTS = {
+    "FC": _ROOT_HALF, "FL": 0.5, "FR": 0.5, "FLC": 0.5, "FRC": 0.5, "DL": 0.5, "DR": 0.5, "WL": 0.5, "WR": 0.5,
+    "SL": _ROOT_HALF / 2, "SR": _ROOT_HALF / 2, "BL": _ROOT_HALF / 2, "BR": _ROOT_HALF / 2, "BC": _ROOT_HALF / 2,
+    "LFE": 0.0, "LFE2": 0.0,
+}  # fmt: skip
+_INTEGER_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
+
+_RESYNC_S = Fraction(1, 25)
+"""Time stamps may wobble this much before a pause is filled or an overlap is cut."""
+_PADDING_S = Fraction(1, 5)
+"""A codec's padding at the end is shorter than this; anything longer past the declared end is sound."""
+_SHORTFALL_S = Fraction(1, 5)
+"""A file that ends this much before its declared end is reported as cut off."""
+_OVERSCALE = 2.0
+"""Peaks up to this are clipped (resampling overshoots); beyond it the file was not in [-1, 1] and is scaled."""
+
+
+@dataclass
+class SoundReport:
+    """What was found while reading; complete when the stream has been read to its end.
+
+    Attributes:
+        samples: decoded samples per channel, before resampling.
+        nonfinite: how many of the decoded values were NaN or infinite (they became zero).
+        values: decoded values in all.
+        read_s: length of what was decoded, in seconds.
+        declared_s: length that the file declares, if it declares one.
+        damage: messages of damaged packets.
+    """
+
+    samples: int = 0
+    nonfinite: int = 0
+    values: int = 0
+    read_s: Fraction = Fraction(0)
+    declared_s: Fraction | None = None
+    damage: list[str] = field(default_factory=list)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the file ends clearly before the end that it declares."""
+        return self.declared_s is not None and self.read_s < self.declared_s - _SHORTFALL_S
+
+
+def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> Speech:
+    """Read the sound of an audio or video file as mono speech; see the module for clock and down-mix.
+
+    Args:
+        path: wav, flac, mp3, m4a, ogg, opus, ...; or a video (mp4, mov, mkv, webm, avi, ...). The content decides,
+            not the name.
+        sample_rate: of the result, in hertz.
+
+    Raises:
+        Unreadable: the file is missing, empty, a folder, corrupt or of another kind.
+        NoAudio: the file has no sound, or every sample is NaN.
+
+    Warns:
+        DeclaimWarning: the sound is silent, damaged, cut off, or held NaN (taken as zero) or out-of-range samples.
+    """
+    path, report = Path(path), SoundReport()
+    samples = np.zeros(0, np.float32)
+    filled = 0
+    for block in stream_sound(path, sample_rate, channels=1, report=report):
+        if filled + len(block) > len(samples):  # grow in place: two copies of an hour would cost double
+            samples.resize(max(filled + len(block), len(samples) * 5 // 4), refcheck=False)
+        samples[filled : filled + len(block)] = block[:, 0]
+        filled += len(block)
+    samples.resize(max(filled, 1), refcheck=False)
+    _warn(path, report)
+    peak = max(float(samples.max()), -float(samples.min()))
+    if peak > _OVERSCALE:
+        _say(f"{path} holds samples up to {peak:.4g}, expected [-1, 1]; it was scaled down")
+        samples *= 1 / peak
+    elif peak == 0:
+        _say(f"{path} is silent: every sample is zero")
+    np.clip(samples, -1, 1, out=samples)
+    return Speech(torch.from_numpy(samples), sample_rate)
+
+
+def stream_sound(
+    path: str | Path, sample_rate: int | None = None, channels: int = 1, report: SoundReport | None = None
+) -> Iterator[Block]:
+    """Read sound in blocks, in constant memory, on the picture's clock.
+
+    Args:
+        path: an audio or video file.
+        sample_rate: of the result in hertz; None keeps the file's own.
+        channels: 1 mixes to mono, 2 gives stereo (mono is doubled).
+        report: filled while reading.
+
+    Yields:
+        Blocks in order; values are not clipped.
+
+    Raises:
+        Unreadable, NoAudio: as ``read_audio``, possibly after the first blocks.
+    """
+    if channels not in (1, 2):
+        raise ConfigError(f"sound can be read as 1 or 2 channels, not {channels}")
+    report = SoundReport() if report is None else report
+    path = Path(path)
+    yield from _resampled(_placed(path, channels, report), sample_rate)
+    if report.samples == 0:
+        if report.damage:
+            raise Unreadable(f"cannot read {path}: its sound is corrupt, nothing of it could be decoded")
+        raise NoAudio(f"{path} has a sound track without any samples; give a file with speech")
+    if report.nonfinite == report.values:
+        raise NoAudio(f"{path} holds no numbers: every sample is NaN or infinite; export it again")
+
+
+def sound_rate(path: str | Path) -> tuple[int, int]:
+    """Sample rate (hertz) and number of channels of a file's main sound.
+
+    Raises:
+        Unreadable: the file cannot be used.
+        NoAudio: it has no sound.
+    """
+    path = Path(path)
+    with open_media(path) as container:
+        stream = _require_sound(container, path)
+        return int(stream.codec_context.sample_rate), int(stream.codec_context.layout.nb_channels)
+
+
+def _require_sound(container: Any, path: Path) -> Any:
+    stream = sound_stream(container)
+    if stream is None:
+        raise NoAudio(
+            f"{path} has a picture but no sound; give a file with speech"
+            if container.streams.video
+            else f"{path} has no sound that can be decoded; give a file with speech"
+        )
+    return stream
+
+
+def _placed(path: Path, channels: int, report: SoundReport) -> Iterator[tuple[int, Block]]:
+    """Decoded, mixed blocks that follow each other without gap from the origin on; with their sample rate."""
+    origin = first_picture_time(path)
+    with open_media(path) as container:
+        stream = _require_sound(container, path)
+        stream.thread_type = "NONE"
+        clock = _Clock(origin, container, stream)
+        report.declared_s = stream_seconds(container, stream)
+        for frame in decoded(container, stream, report.damage):
+            block = _mixed(frame, channels, report)
+            report.samples += len(block)
+            report.read_s += Fraction(len(block), frame.sample_rate)
+            block = clock.place(block, frame_time(frame), frame.sample_rate)
+            if len(block):
+                yield frame.sample_rate, block
+
+
+class _Clock:
+    """Puts blocks on the time line: the first exactly, later ones where time stamps jump."""
+
+    def __init__(self, origin: Fraction | None, container: Any, stream: Any) -> None:
+        self._next = origin
+        self._first = True
+        self._end: Fraction | None = None
+        if "mov" in container.format.name and stream.duration and stream.start_time is not None:
+            self._end = (stream.start_time + stream.duration) * Fraction(stream.time_base)
+        length = Fraction(container.duration or 0, 1_000_000)
+        self._longest_gap = max(length, Fraction(MAX_PLAUSIBLE_GAP_S))
+        self._shift = Fraction(0)
+
+    def place(self, block: Block, time: Fraction | None, rate: int) -> Block:
+        """The block with zeros before it where sound is missing, without what overlaps; the end's padding cut."""
+        start = self._next if time is None else time + self._shift
+        start = Fraction(0) if start is None else start
+        expected = start if self._next is None else self._next
+        gap = start - expected
+        if not self._first and abs(gap) <= _RESYNC_S:
+            gap, start = Fraction(0), expected
+        elif gap > self._longest_gap or (gap < -1 and not self._first):  # the clock was reset: go on without a gap
+            self._shift -= gap
+            gap, start = Fraction(0), expected
+        block = self._without_padding(block, start, rate)
+        n = round(gap * rate)
+        self._next = max(start + Fraction(len(block), rate), expected)
+        self._first = self._first and n < 0 and len(block) <= -n
+        if n < 0:
+            return block[-n:]
+        if n > 0:
+            return np.concatenate([np.zeros((n, block.shape[1]), np.float32), block])
+        return block
+
+    def _without_padding(self, block: Block, start: Fraction, rate: int) -> Block:
+        if self._end is None or self._shift:
+            return block
+        excess = start + Fraction(len(block), rate) - self._end
+        return block[: max(len(block) - round(excess * rate), 0)] if 0 < excess < _PADDING_S else block
+
+
+def _mixed(frame: Any, channels: int, report: SoundReport) -> Block:
+    """One decoded frame as float32 in [-1, 1], mixed to one or two channels; NaN and infinities become zero."""
+    raw = frame.to_ndarray()
+    names = [channel.name for channel in frame.layout.channels]
+    values = raw.T if frame.format.is_planar else raw.reshape(-1, len(names))
+    kind = frame.format.name.removesuffix("p")
+    if kind in _INTEGER_SCALE:
+        offset = 128 if kind == "u8" else 0
+        values = (values.astype(np.float32) - offset) * np.float32(1 / _INTEGER_SCALE[kind])
+    else:
+        values = values.astype(np.float32)
+        finite = np.isfinite(values)
+        if not finite.all():
+            report.nonfinite += int(values.size - finite.sum())
+            values = np.where(finite, values, np.float32(0))
+    report.values += values.size
+    return np.ascontiguousarray(values @ _mix_matrix(names, channels))
+
+
+def _mix_matrix(names: list[str], channels: int) -> Float32[np.ndarray, "inputs outputs"]:
+    """Weights from the file's channels to one or two."""
+    n = len(names)
+    if n == 1 or (n == 2 and channels == 2):
+        return np.eye(n, channels, dtype=np.float32) if n == 2 else np.ones((1, channels), np.float32)
+    if not all(name in _MONO_WEIGHTS for name in names):
+        return np.full((n, channels), 1 / n, np.float32)
+    weights = np.array([_MONO_WEIGHTS[name] for name in names], np.float32)
+    if not weights.any():
+        return np.full((n, channels), 1 / n, np.float32)
+    if channels == 1:
+        return weights[:, None]
+    left = np.array([0.0 if name.endswith("R") and name != "FC" else 1.0 for name in names])
+    right = np.array([0.0 if name.endswith("L") else 1.0 for name in names])
+    # A side goes wholly to its own ear, the middle to both: FL -> L with weight 1.
+    centre = left * right
+    both = np.stack([left, right], axis=1) * np.where(centre, weights, 2 * weights)[:, None]
+    return both.astype(np.float32)
+
+
+def _resampled(blocks: Iterator[tuple[int, Block]], sample_rate: int | None) -> Iterator[Block]:
+    """Bring blocks to one sample rate; a file that changes its rate midway starts a new resampler."""
+    resampler, source = None, None
+    for rate, block in blocks:
+        target = rate if sample_rate is None else sample_rate
+        sample_rate = target
+        if rate != source:
+            if resampler is not None:
+                yield resampler.resample_chunk(np.zeros((0, block.shape[1]), np.float32), last=True)
+            resampler = None if rate == target else soxr.ResampleStream(rate, target, block.shape[1], "float32", "HQ")
+            source, channels = rate, block.shape[1]
+        out = block if resampler is None else resampler.resample_chunk(block)
+        if len(out):
+            yield out
+    if resampler is not None:
+        yield resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+
+
+def _warn(path: Path, report: SoundReport) -> None:
+    if report.nonfinite:
+        _say(f"{path} holds {report.nonfinite} NaN or infinite samples of {report.values}; they were taken as zero")
+    if report.cut_off:
+        assert report.declared_s is not None
+        _say(
+            f"{path} is cut off: {float(report.read_s):.2f} s of sound could be read, "
+            f"its header declares {float(report.declared_s):.2f} s"
+        )
+    elif report.damage:
+        _say(
+            f"{path} is damaged: {len(report.damage)} packets were skipped, {float(report.read_s):.2f} s could be read"
+        )
+
+
+def _say(message: str) -> None:
+    warnings.warn(message, DeclaimWarning, stacklevel=4)

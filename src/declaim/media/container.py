@@ -1,0 +1,191 @@
+"""Opening media files safely: the content decides what a file is, and every refusal is one clear sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from declaim.errors import DeclaimError, NoPicture, Unreadable
+
+# fmt: off
+AUDIO_FORMATS = frozenset((
+    "wav", "w64", "aiff", "au", "caf", "flac", "mp3", "aac", "ogg", "amr", "ac3", "eac3", "ape", "wv", "tta", "tak",
+    "dts", "dtshd", "truehd", "mpc", "mpc8", "voc", "qoa", "dsf",
+))
+VIDEO_FORMATS = frozenset((
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "dv", "gif", "apng", "mjpeg", "m4v",
+    "h264", "hevc", "ivf", "obu", "rm", "nut", "mxf", "swf", "wtv", "yuv4mpegpipe",
+))
+# fmt: on
+
+MAX_PLAUSIBLE_GAP_S = 60
+"""A jump of time stamps beyond this and beyond the file's own length is a fault of the file, not a pause."""
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse what is no readable, non-empty file.
+
+    Raises:
+        Unreadable: ``path`` is missing, a folder, empty, not a regular file, or may not be read.
+    """
+    try:
+        if path.is_dir():
+            raise Unreadable(f"cannot read {path}: it is a folder; give a file")
+        if not path.exists():
+            raise Unreadable(f"cannot read {path}: there is no such file")
+        if not path.is_file():
+            raise Unreadable(f"cannot read {path}: it is not a regular file")
+        if path.stat().st_size == 0:
+            raise Unreadable(f"cannot read {path}: the file is empty (0 bytes)")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise Unreadable(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:  # a null character in the name
+        raise Unreadable(f"cannot read {str(path)!r}: {error}") from error
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[Any]:
+    """Open an audio or video file for reading; only the local file itself is ever opened.
+
+    Playlists, text shown as pictures (FFmpeg's ``tty``) and stills are refused although FFmpeg would open them.
+
+    Raises:
+        Unreadable: not a file, or no audio or video in a format known here.
+    """
+    check_is_file(path)
+    try:
+        # "file:" keeps names with a colon from being taken for addresses.
+        container = av.open(f"file:{path}", metadata_errors="replace", container_options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
+        raise Unreadable(f"cannot read {path}: {_why(error)}") from error
+    try:
+        names = set(container.format.name.split(","))
+        if not names & (AUDIO_FORMATS | VIDEO_FORMATS):
+            raise Unreadable(f"cannot read {path}: its content is no audio or video that declaim knows")
+        yield container
+    except DeclaimError:
+        raise
+    except av.FFmpegError as error:
+        raise Unreadable(f"cannot read {path}: {_why(error)}") from error
+    finally:
+        container.close()
+
+
+def _why(error: Exception) -> str:
+    """The reason in plain words; FFmpeg's own text where it helps."""
+    if isinstance(error, av.error.DecoderNotFoundError):
+        return "its sound or picture is coded in a way that this build cannot decode"
+    if isinstance(error, av.error.InvalidDataError):
+        return "it is no audio or video file, or it is corrupt or cut off before its index"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def picture_stream(container: Any) -> Any | None:
+    """The main video stream; cover art of a music file does not count."""
+    cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    moving = [s for s in container.streams.video if not s.disposition & cover and s.codec_context is not None]
+    best = container.streams.best("video")
+    return best if best in moving else next(iter(moving), None)
+
+
+def sound_stream(container: Any) -> Any | None:
+    """The main audio stream."""
+    known = [s for s in container.streams.audio if s.codec_context is not None]
+    best = container.streams.best("audio")
+    return best if best in known else next(iter(known), None)
+
+
+def decoded(container: Any, stream: Any, damage: list[str]) -> Iterator[Any]:
+    """Decoded frames of one stream; damaged packets are skipped and noted in ``damage``."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.FFmpegError as error:
+            damage.append(str(error))
+            packet = None
+        if packet is None:  # the file cannot be read further: what the decoder holds is still good
+            yield from _decode(stream.codec_context.decode, None, damage)
+            return
+        yield from _decode(stream.codec_context.decode, packet, damage)
+
+
+def _decode(decode: Any, packet: Any, damage: list[str]) -> Iterator[Any]:
+    try:
+        yield from decode(packet)
+    except av.error.EOFError:
+        return
+    except av.FFmpegError as error:
+        damage.append(str(error))
+
+
+def frame_time(frame: Any) -> Fraction | None:
+    """Presentation time of a decoded frame in seconds on the file's own clock."""
+    stamp = frame.pts if frame.pts is not None else frame.dts
+    return None if stamp is None or frame.time_base is None else stamp * Fraction(frame.time_base)
+
+
+def first_picture_time(path: Path) -> Fraction | None:
+    """Time of the first picture that can be shown, in seconds; None without a picture."""
+    with open_media(path) as container:
+        stream = picture_stream(container)
+        if stream is None:
+            return None
+        for frame in decoded(container, stream, []):
+            return frame_time(frame)
+    return None
+
+
+def stream_seconds(container: Any, stream: Any) -> Fraction | None:
+    """Length that the file's header declares for ``stream``, in seconds; None where it declares none.
+
+    Estimates from the bit rate (MP3 without a Xing header, raw AAC) do not count.
+    """
+    names = set(container.format.name.split(","))
+    if names & {"aac", "ac3", "eac3", "amr", "mpegts", "mpeg", "h264", "hevc", "m4v", "mjpeg"}:
+        return None
+    if "mp3" in names and not _has_xing(container.name):
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return int(stream.duration) * Fraction(stream.time_base)
+    tag = stream.metadata.get("DURATION", "")
+    try:
+        hours, minutes, seconds = tag.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    except ValueError:
+        pass
+    alone = len(container.streams) == 1
+    return Fraction(container.duration, av.time_base) if container.duration and alone else None
+
+
+def _has_xing(name: str) -> bool:
+    with Path(name.removeprefix("file:")).open("rb") as file:
+        head = file.read(1 << 16)
+    size = 0
+    if head[:3] == b"ID3":
+        a, b, c, d = head[6:10]
+        size = (a << 21 | b << 14 | c << 7 | d) + 10
+    with Path(name.removeprefix("file:")).open("rb") as file:
+        file.seek(size)
+        head = file.read(4096)
+    return b"Xing" in head or b"Info" in head or b"VBRI" in head
+
+
+def require_picture(container: Any, path: Path) -> Any:
+    """The main video stream.
+
+    Raises:
+        NoPicture: the file has none.
+    """
+    stream = picture_stream(container)
+    if stream is None:
+        what = "sound but no moving picture" if container.streams.audio else "no moving picture"
+        raise NoPicture(f"{path} has {what}; give a video")
+    return stream
