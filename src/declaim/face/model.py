@@ -188,7 +188,15 @@ def _combine(
     return flat.reshape(*flat.shape[:-1], *basis.shape[1:])
 
 
-def pose_features(rotation: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 9"]:
-    """The head rotation (axis-angle, rad), its squares and its products: zero for a frontal head."""
-    x, y, z = rotation.unbind(-1)
-    return torch.stack([x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], -1)
+TURN_LIMIT = 0.35
+"""Turn in rad (20 degrees) beyond which the tracker's error is no longer extrapolated."""
+
+
+def pose_features(rotation: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 5"]:
+    """Nod and turn (axis-angle x and y, rad, softly limited), their squares and product: zero for a frontal head.
+
+    Tilt is left out: the tracker turns its crop upright first, so it makes no error that depends on it. With tilt, or
+    without the limit, the corrective makes matters worse on heads that turn further than those of the fit.
+    """
+    x, y, _ = (TURN_LIMIT * torch.tanh(rotation / TURN_LIMIT)).unbind(-1)
+    return torch.stack([x, y, x * x, y * y, x * y], -1)

@@ -28,6 +28,7 @@ from declaim.face.model import FaceModel, pose_features
 from declaim.face.rest import CLOSED_CM, closed_opening, neutral_frames, with_lips_at
 
 N_IDENTITY = 40
+N_POSE = 5
 FLOOR_CM = 0.03
 """Standard deviation below which a point's stillness earns it no more weight in pose estimation."""
 
@@ -147,14 +148,14 @@ def settle(
     return unproject(flipped, estimate_pose(flipped, mean, stability, size), size)
 
 
-def fit_corrective(clips: Sequence[FreedClip], ridge: float = 1e-3) -> Float[Tensor, "features points 3"]:
+def fit_corrective(clips: Sequence[FreedClip], ridge: float = 0.1) -> Float[Tensor, "features points 3"]:
     """The tracker's error as a linear function of `pose_features`, least squares over clips and mirror images.
 
     Only changes within a clip enter, since what is constant in a clip is identity. A clip weighs by its length up to a
     limit, so that people who turn their heads decide.
     """
-    gram = torch.zeros(9, 9, dtype=torch.float64)
-    cross = torch.zeros(9, clips[0].rest.numel(), dtype=torch.float64)
+    gram = torch.zeros(N_POSE, N_POSE, dtype=torch.float64)
+    cross = torch.zeros(N_POSE, clips[0].rest.numel(), dtype=torch.float64)
     frames = _frames_by_speaker(clips)
     for clip in [*clips, *(c.mirrored() for c in clips)]:
         features = pose_features(clip.rotation).double()
@@ -163,9 +164,9 @@ def fit_corrective(clips: Sequence[FreedClip], ridge: float = 1e-3) -> Float[Ten
         weight = 1 / frames[clip.speaker]
         gram += weight * features.T @ features
         cross += weight * features.T @ residual
-    gram += ridge * gram.diagonal().mean() * torch.eye(9, dtype=torch.float64)
+    gram += ridge * gram.diagonal().mean() * torch.eye(N_POSE, dtype=torch.float64)
     corrective: Tensor = torch.linalg.solve(gram, cross)
-    return corrective.float().reshape(9, *clips[0].rest.shape)
+    return corrective.float().reshape(N_POSE, *clips[0].rest.shape)
 
 
 def correct(clip: FreedClip, corrective: Float[Tensor, "features points 3"]) -> FreedClip:
