@@ -126,9 +126,10 @@ class TalkingHead:
         if isinstance(portrait, Portrait):
             if face is not None or crop != "none" or size is not None:
                 raise ConfigError("face, crop and size belong to loading: give them to load_portrait instead")
+            still = portrait
         else:
-            portrait = load_portrait(portrait, face=face, crop=crop, size=size)
+            still = load_portrait(portrait, face=face, crop=crop, size=size)
         signal = speech if isinstance(speech, Speech) else read_audio(Path(speech))
         motion = self.method.generate(signal, seed=seed, on_step=on_step, **motion_options)
         sound = speech if isinstance(speech, Speech) else Path(speech)
-        return Clip(portrait, motion, sound, self.renderer, anchor="rest")
+        return Clip(still, motion, sound, self.renderer, anchor="rest")

@@ -66,7 +66,7 @@ def run(args: list[str] | None = None) -> None:
         _stop(f"declaim failed unexpectedly ({what}); set DECLAIM_DEBUG=1 to see where, and please report it", 1)
 
 
-def _show_warning(message: object, category: type[Warning], *_: object) -> None:
+def _show_warning(message: object, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, DeclaimWarning):
         console.print(f"[yellow]warning:[/yellow] {message}")
 
