@@ -1,0 +1,1 @@
+"""How good a generated motion or picture is, with definitions fixed in docs/metrics.md."""

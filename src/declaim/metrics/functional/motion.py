@@ -1,0 +1,190 @@
+"""Motion metrics: amplitude, stillness in silence, blinks, beats, diversity and seams."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy.signal import find_peaks, peak_widths
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from declaim.errors import ConfigError
+from declaim.face.layouts import LEFT_EYE_LOWER, LEFT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_EYE_UPPER
+from declaim.timebase import FPS
+
+SILENCE_MIN_S = 0.4
+"""Shorter pauses are not judged: within speech the mouth is already on its way to the next sound."""
+
+SILENCE_MARGIN_S = 0.16
+"""Taken off both ends of a silence: lips finish the last sound and prepare the next one (coarticulation)."""
+
+BLINK_PROMINENCE = 0.35
+"""Least rise of lid closure, in parts of a whole blink, that counts as a blink."""
+
+BLINK_MAX_S = 0.6
+"""Longer closures are gaze down or closed eyes, not blinks."""
+
+BEAT_SIGMA_S = 0.1
+"""Width of the beat match."""
+
+
+def spread(values: Float[Tensor, "frames columns"]) -> Float[Tensor, ""]:
+    """Standard deviation over time of a vector: root of the variance summed over the columns."""
+    return values.double().var(dim=0, unbiased=False).sum().sqrt().to(values.dtype)
+
+
+def amplitude_ratio(
+    generated: Float[Tensor, "frames columns"], truth: Float[Tensor, "frames2 columns"]
+) -> Float[Tensor, ""]:
+    """Generated over true :func:`spread` of one motion part; 1 is right, below 1 is too still. Lengths may differ."""
+    return spread(generated) / spread(truth)
+
+
+def head_deviation(rotation: Float[Tensor, "frames 3"]) -> Float[Tensor, "frames 3"]:
+    """Head rotation relative to the clip's own mean rotation, axis-angle, rad.
+
+    Makes a tracked clip (absolute pose) and a generated one (pose around rest) comparable.
+    """
+    turns = Rotation.from_rotvec(rotation.double().numpy())
+    return torch.from_numpy((turns.mean().inv() * turns).as_rotvec()).to(rotation.dtype)
+
+
+def silent_frames(
+    speaking: Bool[Tensor, " frames"],
+    fps: Fraction = FPS,
+    min_s: float = SILENCE_MIN_S,
+    margin_s: float = SILENCE_MARGIN_S,
+) -> Bool[Tensor, " frames"]:
+    """Frames inside pauses of at least ``min_s``, without ``margin_s`` at the ends that touch speech."""
+    quiet = ~speaking
+    edges = torch.diff(torch.nn.functional.pad(quiet.int(), (1, 1)))
+    starts, stops = (edges == 1).nonzero()[:, 0].tolist(), (edges == -1).nonzero()[:, 0].tolist()
+    margin = round(margin_s * float(fps))
+    inside = torch.zeros_like(quiet)
+    for start, stop in zip(starts, stops, strict=True):
+        if stop - start >= min_s * float(fps):
+            inside[start + margin * (start > 0) : stop - margin * (stop < len(quiet))] = True
+    return inside
+
+
+def silence_movement(
+    opening: Float[Tensor, " frames"], speaking: Bool[Tensor, " frames"], fps: Fraction = FPS
+) -> float | None:
+    """How much the mouth moves in silences, relative to speech.
+
+    The standard deviation of the opening around each pause's own mean, pooled over all pauses of at least
+    :data:`SILENCE_MIN_S`, divided by the standard deviation during speech. A mouth that rests open but still scores 0.
+
+    Returns:
+        The ratio, or None where the clip has no such pause or less than 0.4 s of speech.
+    """
+    inside = silent_frames(speaking, fps)
+    if not bool(inside.any()) or int(speaking.sum()) < SILENCE_MIN_S * float(fps):
+        return None
+    edges = torch.diff(torch.nn.functional.pad(inside.int(), (1, 1)))
+    bounds = zip((edges == 1).nonzero()[:, 0].tolist(), (edges == -1).nonzero()[:, 0].tolist(), strict=True)
+    residual = torch.cat([opening[a:b] - opening[a:b].mean() for a, b in bounds])
+    return float(residual.square().mean().sqrt() / opening[speaking].std(unbiased=False))
+
+
+def eye_opening(points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch"]:
+    """Mean height of the two eyes' openings over their widths (dimensionless; open about 0.3, shut about 0.05)."""
+    ratios = []
+    eyes: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    eyes = ((RIGHT_EYE_UPPER, RIGHT_EYE_LOWER), (LEFT_EYE_UPPER, LEFT_EYE_LOWER))
+    for upper, lower in eyes:
+        gap = points[..., list(upper[3:6]), :] - points[..., list(lower[3:6]), :]
+        width = torch.linalg.vector_norm(points[..., upper[0], :] - points[..., upper[-1], :], dim=-1)
+        ratios.append(torch.linalg.vector_norm(gap, dim=-1).mean(-1) / width)
+    mean: Tensor = (ratios[0] + ratios[1]) / 2
+    return mean
+
+
+def lid_closure(opening: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
+    """Lid closure from :func:`eye_opening`: 0 at the clip's usual opening (median), 1 with the eye shut."""
+    closure: Tensor = 1 - opening / opening.median()
+    return closure
+
+
+@dataclass(frozen=True)
+class Blink:
+    """One blink: the time of deepest closure and how long the lids stay below half of it, in seconds."""
+
+    at_s: float
+    duration_s: float
+
+
+def blinks(closure: Float[Tensor, " frames"], fps: Fraction = FPS) -> list[Blink]:
+    """Blinks in a curve of lid closure (0 open, 1 shut): ARKit's mean eyeBlink or :func:`lid_closure`.
+
+    A blink is a peak that stands out by :data:`BLINK_PROMINENCE` and is at most :data:`BLINK_MAX_S` wide at half its
+    height. Peaks at the very ends of the clip count too.
+    """
+    curve = np.pad(closure.double().numpy(), 1, constant_values=float(closure.double().median()))
+    peaks, _ = find_peaks(curve, prominence=BLINK_PROMINENCE)
+    widths = peak_widths(curve, peaks, rel_height=0.5)[0] / float(fps)
+    return [
+        Blink((int(peak) - 1) / float(fps), float(width))
+        for peak, width in zip(peaks, widths, strict=True)
+        if width <= BLINK_MAX_S
+    ]
+
+
+def motion_beats_s(values: Float[Tensor, "frames columns"], fps: Fraction = FPS) -> Float[Tensor, " beats"]:
+    """Times in seconds at which the motion pauses: local minima of its speed."""
+    speed = torch.linalg.vector_norm(values.double().diff(dim=0), dim=-1).numpy()
+    minima, _ = find_peaks(-speed)
+    return torch.from_numpy((minima + 1) / float(fps)).to(values.dtype)
+
+
+def beat_align(
+    audio_s: Float[Tensor, " audio"], motion_s: Float[Tensor, " motion"], sigma_s: float = BEAT_SIGMA_S
+) -> float | None:
+    """Mean over audio beats of ``exp(-d^2 / (2 sigma^2))``, d the distance to the nearest motion beat.
+
+    People do not maximise it: report it beside the truth's own score. None without audio beats, 0 without motion beats.
+    """
+    if len(audio_s) == 0:
+        return None
+    if len(motion_s) == 0:
+        return 0.0
+    distance = (audio_s[:, None] - motion_s[None]).abs().amin(1)
+    return float(torch.exp(-distance.square() / (2 * sigma_s**2)).mean())
+
+
+def diversity_over_takes(takes: Float[Tensor, "takes frames columns"]) -> Float[Tensor, ""]:
+    """How much takes of one clip differ: standard deviation over takes, root of the columns' sum, mean over time.
+
+    Raises:
+        ConfigError: fewer than two takes.
+    """
+    if len(takes) < 2:
+        raise ConfigError(f"diversity over takes needs two takes or more, got {len(takes)}")
+    return takes.var(dim=0, unbiased=False).sum(-1).sqrt().mean()
+
+
+def diversity_over_time(takes: Float[Tensor, "takes frames columns"]) -> Float[Tensor, ""]:
+    """How much each take moves: :func:`spread` over time, mean over takes."""
+    return torch.stack([spread(take) for take in takes]).mean()
+
+
+def seam_jump(values: Float[Tensor, "frames columns"], borders: list[int]) -> float | None:
+    """Mean step onto the frames ``borders`` (first frames of new windows) over the mean step elsewhere; 1 is seamless.
+
+    None without borders; infinite where nothing but the borders moves.
+
+    Raises:
+        ConfigError: a border is not inside the clip.
+    """
+    if not borders:
+        return None
+    if min(borders) < 1 or max(borders) >= len(values):
+        raise ConfigError(
+            f"window borders must lie between 1 and {len(values) - 1}, got {min(borders)}..{max(borders)}"
+        )
+    step = torch.linalg.vector_norm(values.double().diff(dim=0), dim=-1)
+    at = torch.zeros(len(step), dtype=torch.bool)
+    at[torch.tensor(borders) - 1] = True
+    return float(step[at].mean() / step[~at].mean())
