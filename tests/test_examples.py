@@ -1,0 +1,28 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from declaim.assets import shipped
+from declaim.media import probe
+
+
+def run(*args: object) -> None:
+    subprocess.run([sys.executable, *map(str, args)], check=True, timeout=280)
+
+
+def test_toy_diffusion_draws_its_clouds(tmp_path: Path) -> None:
+    run("examples/toy_diffusion.py", tmp_path / "toy.png")
+    assert np.asarray(Image.open(tmp_path / "toy.png")).std() > 10
+
+
+def test_animate_writes_a_video_and_curves(tmp_path: Path) -> None:
+    portrait = next(shipped("demo-portrait").glob("portrait.*"))
+    speech = next(shipped("demo-speech").glob("speech.*"))
+    run("examples/animate.py", portrait, speech, tmp_path / "out.mp4")
+    frames = round(probe(tmp_path / "out.mp4").duration_s * 25)
+    rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert len(rows) == frames + 1
+    assert rows[0].startswith("Timecode,BlendshapeCount,")
