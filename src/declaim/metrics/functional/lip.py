@@ -47,14 +47,13 @@ STEADY = (
 
 
 def mouth_opening(points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch"]:
-    """Distance between the inner lips: mean over the three middle pairs of points, in the points' unit (cm).
+    """Vertical gap between the inner lips, at least 0: mean over the three middle pairs of points, cm.
 
-    A distance in space, so head rotation does not change it. Closed lips give about 0.0-0.3 cm, not exactly 0: the
-    tracker keeps the two contours a little apart.
+    Along y alone, because a lower lip that lies further back opens nothing; lips that overlap are closed lips. Turn
+    tracked points into the head frame first (`FaceModel.pose_free`). The tracker sees closed lips 0 to 0.1 cm apart.
     """
-    upper, lower = points[..., list(MIDDLE_UPPER), :], points[..., list(MIDDLE_LOWER), :]
-    result: Tensor = torch.linalg.vector_norm(upper - lower, dim=-1).mean(-1)
-    return result
+    upper, lower = points[..., list(MIDDLE_UPPER), 1], points[..., list(MIDDLE_LOWER), 1]
+    return (upper - lower).clamp(min=0).mean(-1)
 
 
 def face_height(points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, ""]:
