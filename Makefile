@@ -1,6 +1,9 @@
-# Everything sets itself up: a virtual environment in .venv, then the work.
-PYTHON ?= python3
+# Everything sets itself up: a virtual environment in .venv, then the work. Needs Python 3.11 or newer, with venv.
+SUITS := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(SUITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test check bench docs clean
 
@@ -24,15 +27,13 @@ docs: .venv/dev.stamp
 	$(BIN)/mkdocs serve
 
 .venv/run.stamp: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "declaim needs Python 3.11 or newer")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	touch $@
+	@$(PYTHON) -c '$(SUITS)' || { echo 'declaim needs Python 3.11 or newer with its venv module' \
+	'(Debian, Ubuntu: apt-get install python3-venv); found $(or $(shell python3 --version 2>&1),no python3)'; exit 1; }
+	@$(PYTHON) -m venv .venv && echo 'setting up .venv (once)'
+	@$(INSTALL) -e . && { $(BIN)/declaim doctor --quiet || true; } && touch $@
 
 .venv/dev.stamp: .venv/run.stamp
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	@$(INSTALL) -e '.[dev]' && touch $@
 
 clean:
 	rm -rf .venv out site
