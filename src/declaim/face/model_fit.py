@@ -5,13 +5,13 @@ Every speaker counts the same, whatever the length of his footage, and every fac
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from declaim.face.camera import estimate_pose, unproject
+from declaim.face.clip import ClipTrack, FreedClip, close_lips, correct, free
 from declaim.face.layouts import (
     LEFT_BROW,
     LEFT_EYE,
@@ -23,52 +23,14 @@ from declaim.face.layouts import (
     RIGHT_EYE,
     RIGHT_IRIS,
 )
-from declaim.face.mirror import mirror_points, mirror_rotation
+from declaim.face.mirror import mirror_points
 from declaim.face.model import FaceModel, pose_features
-from declaim.face.rest import CLOSED_CM, closed_opening, neutral_frames, with_lips_at
+from declaim.face.rest import CLOSED_CM, with_lips_at
 
 N_IDENTITY = 40
 N_POSE = 5
 FLOOR_CM = 0.03
 """Standard deviation below which a point's stillness earns it no more weight in pose estimation."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClipTrack:
-    """The tracker's output for one clip.
-
-    Attributes:
-        points: pixels.
-        scores: the tracker's 52 scores, its own order.
-        size: width and height of the picture.
-        speaker: clips of one speaker share their weight in the fit.
-    """
-
-    points: Float[Tensor, "frames points 3"]
-    scores: Float[Tensor, "frames 52"]
-    size: tuple[int, int]
-    speaker: str
-
-
-@dataclass(frozen=True, eq=False)
-class FreedClip:
-    """A clip with the head pose taken out: shapes (cm), rotation (rad), the rest shape and the frames it came from."""
-
-    shapes: Float[Tensor, "frames points 3"]
-    rotation: Float[Tensor, "frames 3"]
-    rest: Float[Tensor, "points 3"]
-    rest_frames: Int[Tensor, " rest"]
-    speaker: str
-
-    def mirrored(self) -> "FreedClip":
-        """The clip as seen in a mirror."""
-        return replace(
-            self,
-            shapes=mirror_points(self.shapes),
-            rotation=mirror_rotation(self.rotation),
-            rest=mirror_points(self.rest),
-            speaker=self.speaker,
-        )
 
 
 def fit_face_model(
@@ -126,28 +88,6 @@ def reference(
     return mean, stability
 
 
-def free(clip: ClipTrack, mean: Float[Tensor, "points 3"], stability: Float[Tensor, " points"]) -> FreedClip:
-    """Take the head pose out of a clip: first onto the mean face, then onto the clip's own rest shape."""
-    rest = mean
-    for _ in range(3):
-        pose = estimate_pose(clip.points, rest, stability, clip.size)
-        shapes = unproject(clip.points, pose, clip.size)
-        frames = neutral_frames(shapes, clip.scores)
-        rest = settle(shapes[frames].mean(0), mean, stability)
-    pose = estimate_pose(clip.points, rest, stability, clip.size)
-    shapes = unproject(clip.points, pose, clip.size)
-    return FreedClip(shapes, pose.rotation, shapes[frames].mean(0), frames, clip.speaker)
-
-
-def settle(
-    shape: Float[Tensor, "points 3"], mean: Float[Tensor, "points 3"], stability: Float[Tensor, " points"]
-) -> Float[Tensor, "points 3"]:
-    """``shape`` moved, turned and scaled onto the mean face."""
-    size = (2, 2)
-    flipped = shape * shape.new_tensor([1.0, -1.0, -1.0])
-    return unproject(flipped, estimate_pose(flipped, mean, stability, size), size)
-
-
 def fit_corrective(clips: Sequence[FreedClip], ridge: float = 0.1) -> Float[Tensor, "features points 3"]:
     """The tracker's error as a linear function of `pose_features`, least squares over clips and mirror images.
 
@@ -167,17 +107,6 @@ def fit_corrective(clips: Sequence[FreedClip], ridge: float = 0.1) -> Float[Tens
     gram += ridge * gram.diagonal().mean() * torch.eye(N_POSE, dtype=torch.float64)
     corrective: Tensor = torch.linalg.solve(gram, cross)
     return corrective.float().reshape(N_POSE, *clips[0].rest.shape)
-
-
-def correct(clip: FreedClip, corrective: Float[Tensor, "features points 3"]) -> FreedClip:
-    """The clip without the tracker's errors at turned heads."""
-    shapes = clip.shapes - torch.tensordot(pose_features(clip.rotation), corrective, 1)
-    return replace(clip, shapes=shapes, rest=shapes[clip.rest_frames].mean(0))
-
-
-def close_lips(clip: FreedClip, expression_basis: Float[Tensor, "expression points 3"]) -> FreedClip:
-    """The clip with a rest shape whose lips are closed, as far as this person's lips are ever seen to close."""
-    return replace(clip, rest=with_lips_at(clip.rest, closed_opening(clip.shapes), expression_basis))
 
 
 def speaker_rests(clips: Sequence[FreedClip]) -> list[Float[Tensor, "points 3"]]:
