@@ -27,9 +27,9 @@ docs: .venv/dev.stamp
 	$(BIN)/mkdocs serve
 
 .venv/run.stamp: pyproject.toml constraints.txt
-	@$(PYTHON) -c '$(SUITS)' || { echo 'declaim needs Python 3.11 or newer with its venv module' \
+	@test -n '$(PYTHON)' && $(PYTHON) -c '$(SUITS)' || { echo 'declaim needs Python 3.11 or newer with its venv module' \
 	'(Debian, Ubuntu: apt-get install python3-venv); found $(or $(shell python3 --version 2>&1),no python3)'; exit 1; }
-	@$(PYTHON) -m venv .venv && echo 'setting up .venv (once)'
+	@echo 'setting up .venv (once)' && $(PYTHON) -m venv .venv
 	@$(INSTALL) -e . && { $(BIN)/declaim doctor --quiet || true; } && touch $@
 
 .venv/dev.stamp: .venv/run.stamp
