@@ -1,7 +1,6 @@
 """The portrait's face in head space, and where a motion takes it."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -9,9 +8,8 @@ from jaxtyping import Float
 
 from declaim.face.camera import Pose, focal_length, unproject
 from declaim.face.rotations import matrix_from_axis_angle
+from declaim.render.base import Anchor
 from declaim.types import Motion, Portrait
-
-Anchor = Literal["first", "rest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +28,6 @@ class HeadPoses:
 def picture_size(portrait: Portrait) -> tuple[int, int]:
     """Width and height in pixels."""
     return portrait.image.shape[1], portrait.image.shape[0]
-
-
-def head_points(portrait: Portrait) -> Float[np.ndarray, "points 3"]:
-    """The portrait's landmarks in head space, cm: ``project_points`` gives the landmarks back."""
-    return lift(portrait.landmarks.double().numpy(), portrait)
 
 
 def portrait_pose(portrait: Portrait) -> HeadPoses:

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from declaim.face.camera import focal_length
 from declaim.face.layouts import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
@@ -10,10 +10,10 @@ from declaim.face.model import FaceModel
 from declaim.render.mesh.articulation import Articulation
 from declaim.render.mesh.config import MeshRendererConfig
 from declaim.render.mesh.eyes import Eyeball
-from declaim.render.mesh.geometry import HeadPoses, head_points, lift, picture_size, project_points
+from declaim.render.mesh.geometry import HeadPoses, lift, picture_size, project_points
 from declaim.render.mesh.mouth import Mouth, draw_mouth
 from declaim.render.mesh.raster import rasterise
-from declaim.render.mesh.surround import build_surround
+from declaim.render.mesh.surround import build_surround, soften_relief
 from declaim.render.mesh.texture import fill_openings
 from declaim.types import Portrait
 
@@ -32,11 +32,11 @@ class Puppet:
     def __init__(self, portrait: Portrait, model: FaceModel, config: MeshRendererConfig) -> None:
         self.image, self.model, self.config = portrait.image, model, config
         self.size = picture_size(portrait)
-        self.landmarks = portrait.landmarks.double().numpy()
+        self.landmarks = soften_relief(portrait.landmarks.double().numpy())
         self.pixels_per_cm = focal_length(self.size) / -float(portrait.translation[2])
         worn = model.offsets(portrait.expression).double().numpy()
         self.mean = model.mean.double().numpy()
-        self.own = head_points(portrait)
+        self.own = lift(self.landmarks, portrait)
         self.rest = self.own - worn
         self.articulation = Articulation(self.mean, self.own, self.mean + worn)
         self.around = build_surround(self.landmarks, self.size, self.pixels_per_cm, None, config)

@@ -5,8 +5,9 @@ from functools import cached_property
 
 from declaim.errors import ConfigError
 from declaim.face.model import FaceModel
+from declaim.render.base import Anchor
 from declaim.render.mesh.config import MeshRendererConfig
-from declaim.render.mesh.geometry import Anchor, HeadPoses, relative_poses
+from declaim.render.mesh.geometry import HeadPoses, relative_poses
 from declaim.render.mesh.puppet import Puppet
 from declaim.types import Frames, Motion, Portrait
 

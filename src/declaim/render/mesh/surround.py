@@ -14,6 +14,9 @@ from scipy.spatial import Delaunay
 from declaim.face.layouts import CHIN, FACE_OVAL, FOREHEAD
 from declaim.render.mesh.config import MeshRendererConfig
 
+STEEPEST = 1.0
+"""Depth per distance in the picture at the sides of the face."""
+
 
 @dataclass(frozen=True, eq=False)
 class FaceFrame:
@@ -64,6 +67,23 @@ class Surround:
     weight: Float[np.ndarray, " vertices"]
     spread: Float[np.ndarray, "vertices 36"]
     triangles: Int[np.ndarray, "triangles 3"]
+
+
+def soften_relief(landmarks: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3"]:
+    """The points with the face's sides raised until they slope back no steeper than `STEEPEST`.
+
+    One picture shows the sides of a face in a few pixels. With their true depth a turning head would stretch these
+    pixels on one side and fold them over each other on the other.
+    """
+    frame = FaceFrame.of(landmarks)
+    aside = np.abs(frame.local(landmarks[:, :2])[:, 0]) * 2
+    sources = landmarks[(aside < 0.6) & (landmarks[:, 2] > np.percentile(landmarks[:, 2], 25))]
+    distance = np.linalg.norm(landmarks[:, None, :2] - sources[None, :, :2], axis=-1)
+    envelope = (sources[None, :, 2] + STEEPEST * distance).min(1)
+    share = smoothstep((aside - 0.4) / 0.4)
+    out = landmarks.copy()
+    out[:, 2] += share * np.minimum(envelope - landmarks[:, 2], 0)
+    return out
 
 
 def head_ellipse(frame: FaceFrame, points: Float[np.ndarray, "*n 2"]) -> Bool[np.ndarray, "*n"]:
@@ -128,7 +148,7 @@ def build_surround(
     points, weights, gap = flat[keep], weight.ravel()[keep], gap[keep]
     shares = 1 / (np.linalg.norm(points[:, None] - oval[None, :, :2], axis=-1) + 1e-3) ** 3
     shares /= shares.sum(1, keepdims=True)
-    depth = shares @ oval[:, 2] + 3.2 * pixels_per_cm * (1 - np.exp(-gap / (0.22 * frame.width)))
+    depth = shares @ oval[:, 2] + 2.8 * pixels_per_cm * (1 - np.exp(-gap / (0.25 * frame.width)))
     fade = np.exp(-((gap / (0.38 * frame.width)) ** 2)) * np.minimum(1, weights * 4)
     return Surround(
         np.column_stack([points, depth]), weights, shares * fade[:, None],

@@ -28,9 +28,7 @@ class MouthTones:
     dark: tuple[float, float, float]
 
     @classmethod
-    def of(
-        cls, image: UInt8[np.ndarray, "height width 3"], landmarks: Float[np.ndarray, "points 3"]
-    ) -> "MouthTones":
+    def of(cls, image: UInt8[np.ndarray, "height width 3"], landmarks: Float[np.ndarray, "points 3"]) -> "MouthTones":
         """Tones that fit the portrait's light, skin and colourfulness (a grey photograph has a grey mouth)."""
         cheek = _around(image, landmarks[list(CHEEKS), :2], 50)
         lips = _around(image, landmarks[list(LIPS_OUTER), :2], 40)
@@ -106,7 +104,9 @@ def draw_teeth(tones: MouthTones, density: float, *, upper: bool) -> Texture:
             v = (ys - edge - height / 2) / (height / 2)
             inside = np.abs(u) ** 4.5 + np.abs(v) ** (5.0 if i != 2 else 2.8) < 1
             crown = np.maximum(crown, inside)
-            round_ = 1 - 0.16 * np.clip(np.abs(u), 0, 1) ** 3 - 0.10 * np.clip(-v, 0, 1) ** 4 - 0.12 * np.clip(v, 0, 1) ** 2
+            round_ = (
+                1 - 0.16 * np.clip(np.abs(u), 0, 1) ** 3 - 0.10 * np.clip(-v, 0, 1) ** 4 - 0.12 * np.clip(v, 0, 1) ** 2
+            )
             relief = np.where(inside, round_, relief).astype(np.float32)
     falloff = np.clip(1.03 - 0.085 * xs**2, 0.12, 1.0)
     gum_edge = 0.42 + 0.0 * xs

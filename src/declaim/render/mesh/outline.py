@@ -1,0 +1,116 @@
+"""The person's outline in the portrait, by classical means: GrabCut seeded from the face mesh."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from declaim.face.layouts import FACE_OVAL
+from declaim.render.mesh.surround import FaceFrame, head_ellipse
+
+WORK_FACE_WIDTH = 64
+"""Face width in pixels at which the outline is sought; finer gains nothing and costs time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Person against background in a part of the portrait.
+
+    Attributes:
+        person: True on the person.
+        corner: position of the part in the portrait, pixels.
+    """
+
+    person: Bool[np.ndarray, "height width"]
+    corner: tuple[int, int]
+
+
+def find_outline(
+    image: UInt8[np.ndarray, "height width 3"],
+    landmarks: Float[np.ndarray, "points 3"],
+    low: tuple[int, int],
+    high: tuple[int, int],
+) -> Bool[np.ndarray, "rows columns"] | None:
+    """The person in the box from ``low`` to ``high``, or None if person and background cannot be told apart.
+
+    Args:
+        image: the portrait.
+        landmarks: the tracker's points in its pixels.
+        low: left and top of the box.
+        high: right and bottom, exclusive.
+    """
+    frame = FaceFrame.of(landmarks)
+    scale = min(1.0, WORK_FACE_WIDTH / frame.width)
+    cut = image[low[1] : high[1], low[0] : high[0]]
+    size = max(round(cut.shape[1] * scale), 8), max(round(cut.shape[0] * scale), 8)
+    small = cv2.resize(cut, size, interpolation=cv2.INTER_AREA)
+    ys, xs = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float64)
+    at = np.stack([(xs + 0.5) * cut.shape[1] / size[0] + low[0], (ys + 0.5) * cut.shape[0] / size[1] + low[1]], -1)
+    seeds = _seeds(frame, at, landmarks[list(FACE_OVAL), :2])
+    if not (seeds == cv2.GC_BGD).any():
+        return None
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(0)  # GrabCut starts from k-means
+    lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 0.7), cv2.COLOR_RGB2LAB)
+    labels, _, _ = cv2.grabCut(lab, seeds, None, *models, 4, cv2.GC_INIT_WITH_MASK)
+    person = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    person = _one_piece(person, frame, at)
+    if not _plausible(person, frame, at):
+        return None
+    fine = cv2.resize(person.astype(np.float32), cut.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return fine > 0.5
+
+
+def _seeds(
+    frame: FaceFrame, at: Float[np.ndarray, "rows columns 2"], oval: Float[np.ndarray, "36 2"]
+) -> UInt8[np.ndarray, "rows columns"]:
+    """GrabCut's starting labels."""
+    local = frame.local(at)
+    x, y = local[..., 0], local[..., 1]
+    ratio = frame.height / frame.width
+    chin = -0.5 * ratio
+    seeds = np.full(x.shape, cv2.GC_PR_BGD, np.uint8)
+    body = (y < chin) & (np.abs(x) < 0.3 + 1.1 * np.clip((chin - y) / 0.7, 0, 1.3))
+    seeds[body | head_ellipse(frame, at)] = cv2.GC_PR_FGD
+    wide = (x / 1.25) ** 2 + ((y - 0.2 * ratio) / (1.15 * ratio)) ** 2
+    seeds[(wide > 1) & (y > chin + 0.1)] = cv2.GC_BGD
+    seeds[(y <= chin + 0.1) & (np.abs(x) > 1.2 + 2.2 * (chin + 0.1 - y))] = cv2.GC_BGD
+    inner = frame.local(oval)
+    middle = inner.mean(0)
+    grid = ((local - middle) / 0.92 + middle).reshape(-1, 2).astype(np.float32)
+    # the face itself, slightly shrunk, and the neck under it
+    polygon = inner.astype(np.float32)[:, None]
+    face = np.array([cv2.pointPolygonTest(polygon, (float(p[0]), float(p[1])), False) >= 0 for p in grid])
+    seeds[face.reshape(x.shape)] = cv2.GC_FGD
+    seeds[(y < chin + 0.1) & (y > chin - 0.3) & (np.abs(x) < 0.2)] = cv2.GC_FGD
+    return seeds
+
+
+def _one_piece(
+    person: Bool[np.ndarray, "rows columns"], frame: FaceFrame, at: Float[np.ndarray, "rows columns 2"]
+) -> Bool[np.ndarray, "rows columns"]:
+    """The piece that holds the face, without thin bridges and holes."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    opened = cv2.morphologyEx(person.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    _, labels = cv2.connectedComponents(opened)
+    centre = np.unravel_index(np.argmin(np.linalg.norm(at - frame.centre, axis=-1)), person.shape)
+    piece = (labels == labels[centre]) & (labels > 0)
+    piece = cv2.morphologyEx(piece.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    outside, pieces = cv2.connectedComponents(1 - np.pad(piece, 1)[:, :])
+    del outside
+    return (pieces != pieces[0, 0])[1:-1, 1:-1]
+
+
+def _plausible(
+    person: Bool[np.ndarray, "rows columns"], frame: FaceFrame, at: Float[np.ndarray, "rows columns 2"]
+) -> bool:
+    """Whether the outline looks like a head: neither much smaller nor much larger than heads are."""
+    local = frame.local(at)
+    above = local[..., 1] > -0.3 * frame.height / frame.width
+    average = head_ellipse(frame, at) & above
+    if not average.any():
+        return False
+    covered = (person & average).sum() / average.sum()
+    beyond = (person & above & ~average).sum() / average.sum()
+    return bool(covered > 0.72 and beyond < 0.9)
