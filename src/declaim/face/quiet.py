@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _CHATTER = re.compile(
-    rb"^(WARNING: All log messages before absl::InitializeLog|INFO: Created TensorFlow Lite XNNPACK delegate"
+    rb"^(WARNING: (All log messages before absl::InitializeLog|Logging before InitGoogle)"
+    rb"|INFO: Created TensorFlow Lite XNNPACK delegate"
     rb"|[IW]\d{4} [\d:.]+\s+\d+ (gl_context|inference_feedback_manager|face_landmarker_graph|landmark_projection"
     rb"|task_runner|init|gpu_))"
 )
