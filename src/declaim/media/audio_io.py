@@ -30,8 +30,8 @@ from declaim.media.container import (
     frame_time,
     open_media,
     sound_stream,
-    stream_seconds,
 )
+from declaim.media.declared import ends_open, stream_end
 from declaim.timebase import SAMPLE_RATE
 from declaim.types import Speech
 
@@ -63,22 +63,33 @@ class SoundReport:
         samples: decoded samples per channel, before resampling.
         nonfinite: how many of the decoded values were NaN or infinite (they became zero).
         values: decoded values in all.
-        read_s: length of what was decoded, in seconds.
-        declared_s: length that the file declares, if it declares one.
+        start_s: when the sound starts on the file's own clock, in seconds.
+        end_s: when what could be decoded ends.
+        declared_end_s: when it should end by the file's header, if that says.
+        ends_open: the file lacks the mark of its end.
         damage: messages of damaged packets.
     """
 
     samples: int = 0
     nonfinite: int = 0
     values: int = 0
-    read_s: Fraction = Fraction(0)
-    declared_s: Fraction | None = None
+    start_s: Fraction | None = None
+    end_s: Fraction = Fraction(0)
+    declared_end_s: Fraction | None = None
+    ends_open: bool = False
     damage: list[str] = field(default_factory=list)
 
     @property
     def cut_off(self) -> bool:
         """Whether the file ends clearly before the end that it declares."""
-        return self.declared_s is not None and self.read_s < self.declared_s - _SHORTFALL_S
+        return self.declared_end_s is not None and self.end_s < self.declared_end_s - _SHORTFALL_S
+
+    def count(self, n: int, time: Fraction | None, rate: int) -> None:
+        """Note a decoded block of ``n`` samples per channel that starts at ``time``."""
+        self.samples += n
+        start = self.end_s if time is None else time
+        self.start_s = start if self.start_s is None else self.start_s
+        self.end_s = max(self.end_s, start + Fraction(n, rate))
 
 
 def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> Speech:
@@ -177,11 +188,10 @@ def _placed(path: Path, channels: int, report: SoundReport) -> Iterator[tuple[in
         stream = _require_sound(container, path)
         stream.thread_type = "NONE"
         clock = _Clock(origin, container, stream)
-        report.declared_s = stream_seconds(container, stream)
+        report.declared_end_s, report.ends_open = stream_end(container, stream), ends_open(container)
         for frame in decoded(container, stream, report.damage):
             block = _mixed(frame, channels, report)
-            report.samples += len(block)
-            report.read_s += Fraction(len(block), frame.sample_rate)
+            report.count(len(block), frame_time(frame), frame.sample_rate)
             block = clock.place(block, frame_time(frame), frame.sample_rate)
             if len(block):
                 yield frame.sample_rate, block
@@ -288,16 +298,15 @@ def _resampled(blocks: Iterator[tuple[int, Block]], sample_rate: int | None) -> 
 def _warn(path: Path, report: SoundReport) -> None:
     if report.nonfinite:
         _say(f"{path} holds {report.nonfinite} NaN or infinite samples of {report.values}; they were taken as zero")
-    if report.cut_off:
-        assert report.declared_s is not None
-        _say(
-            f"{path} is cut off: {float(report.read_s):.2f} s of sound could be read, "
-            f"its header declares {float(report.declared_s):.2f} s"
-        )
+    start = report.start_s or Fraction(0)
+    read = f"{float(report.end_s - start):.2f} s"
+    if report.cut_off and report.declared_end_s is not None:
+        declared = f"{float(report.declared_end_s - start):.2f} s"
+        _say(f"{path} is cut off: {read} of sound could be read, its header declares {declared}")
+    elif report.ends_open:
+        _say(f"{path} is cut off: its end is missing, {read} of sound could be read")
     elif report.damage:
-        _say(
-            f"{path} is damaged: {len(report.damage)} packets were skipped, {float(report.read_s):.2f} s could be read"
-        )
+        _say(f"{path} is damaged: {len(report.damage)} packets were skipped, {read} of sound could be read")
 
 
 def _say(message: str) -> None:

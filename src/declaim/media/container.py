@@ -143,41 +143,6 @@ def first_picture_time(path: Path) -> Fraction | None:
     return None
 
 
-def stream_seconds(container: Any, stream: Any) -> Fraction | None:
-    """Length that the file's header declares for ``stream``, in seconds; None where it declares none.
-
-    Estimates from the bit rate (MP3 without a Xing header, raw AAC) do not count.
-    """
-    names = set(container.format.name.split(","))
-    if names & {"aac", "ac3", "eac3", "amr", "mpegts", "mpeg", "h264", "hevc", "m4v", "mjpeg"}:
-        return None
-    if "mp3" in names and not _has_xing(container.name):
-        return None
-    if stream.duration is not None and stream.time_base is not None:
-        return int(stream.duration) * Fraction(stream.time_base)
-    tag = stream.metadata.get("DURATION", "")
-    try:
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-    except ValueError:
-        pass
-    alone = len(container.streams) == 1
-    return Fraction(container.duration, av.time_base) if container.duration and alone else None
-
-
-def _has_xing(name: str) -> bool:
-    with Path(name.removeprefix("file:")).open("rb") as file:
-        head = file.read(1 << 16)
-    size = 0
-    if head[:3] == b"ID3":
-        a, b, c, d = head[6:10]
-        size = (a << 21 | b << 14 | c << 7 | d) + 10
-    with Path(name.removeprefix("file:")).open("rb") as file:
-        file.seek(size)
-        head = file.read(4096)
-    return b"Xing" in head or b"Info" in head or b"VBRI" in head
-
-
 def require_picture(container: Any, path: Path) -> Any:
     """The main video stream.
 

@@ -24,8 +24,8 @@ from declaim.media.container import (
     picture_stream,
     require_picture,
     sound_stream,
-    stream_seconds,
 )
+from declaim.media.declared import stream_end
 from declaim.timebase import FPS
 from declaim.types import Frames
 
@@ -38,6 +38,8 @@ _TICK_S = Fraction(1, 1000)
 """Matroska rounds times to milliseconds: a picture up to one tick (at most this) late counts as in time."""
 _SHORTFALL_S = Fraction(1, 2)
 _BT601, _BT709 = 5, 1
+_BILINEAR, _AREA = (0x2 | 0x40000 | 0x2000, 0x20 | 0x40000 | 0x2000)
+"""swscale with exact rounding and full chroma; its fast path is 1/255 too dark and skips chroma interpolation."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,11 @@ def probe(path: str | Path) -> MediaInfo:
         main = picture or sound
         if main is None:
             raise Unreadable(f"cannot read {path}: it holds neither picture nor sound that can be decoded")
-        seconds = stream_seconds(container, main)
-        if seconds is None:
+        end = stream_end(container, main)
+        if end is None:
             seconds = Fraction(container.duration or 0, 1_000_000)
+        else:
+            seconds = end - (main.start_time or 0) * Fraction(main.time_base or 0)
         if picture is None:
             return MediaInfo(float(seconds), None, 0, 0, 0, False, True)
         frame = next(decoded(container, picture, []), None)
@@ -118,7 +122,9 @@ def read_frames(path: str | Path, fps: Fraction | None = FPS, max_side: int | No
         stream = require_picture(container, path)
         stream.thread_type = "AUTO"
         rate = fps or _rate(stream) or FPS
-        declared = stream_seconds(container, stream)
+        declared = stream_end(container, stream)
+        if declared is not None:
+            declared -= (stream.start_time or 0) * Fraction(stream.time_base or 0)
         end = Fraction(0)
         run: list[Picture] = []
         for shown in _timed(decoded(container, stream, damage), stream):
@@ -253,7 +259,8 @@ def _upright(frame: Any, stream: Any, max_side: int | None) -> Picture:
     if frame.colorspace in (0, 2) and not frame.format.is_rgb:
         frame.colorspace = _BT709 if frame.height >= 720 else _BT601
     scaled = (width, height) != (frame.width, frame.height)
-    rgb = frame.reformat(width, height, "rgb24", interpolation="AREA" if scaled else "BICUBIC", dst_color_range="JPEG")
+    flags = _AREA if scaled else _BILINEAR
+    rgb = frame.reformat(width, height, "rgb24", interpolation=flags, dst_color_range="JPEG", threads=1)
     # Rows of a plane are padded to the alignment of the CPU: never take the plane's bytes as they are.
     return _display_turn(frame).apply(np.ascontiguousarray(rgb.to_ndarray()))
 

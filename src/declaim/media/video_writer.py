@@ -1,4 +1,4 @@
-"""Video out: pictures and sound to H.264 + AAC, streamed, atomic, and the same bytes for the same input.
+"""Video out: pictures and sound to H.264 + AAC (Matroska: Opus), streamed, atomic, the same bytes for the same input.
 
 The picture is yuv420p, BT.709, limited range, converted and tagged alike. There are no B-frames, so players that
 ignore edit lists still show picture and sound together; the sound's AAC priming is hidden by the container (edit
@@ -36,9 +36,13 @@ PRESET = "veryfast"
 veryfast 195 frames/s and 7 ms of CPU a frame, faster 143, fast 88 at the same size."""
 
 _MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_SOUND_CODECS = {"mp4": "aac", "mov": "aac", "matroska": "libopus"}
+"""Matroska gets Opus: FFmpeg trims its padding there, AAC in Matroska would end up to 21 ms after the picture."""
 _X264_THREADS = 2
+_ROUNDED = 0x4 | 0x40000
+"""swscale: bicubic, exact rounding."""
 _QUEUED_FRAMES = 8
-_SOUND_RATES = (44_100, 48_000)
+_SOUND_RATES = {"aac": (44_100, 48_000), "libopus": (48_000,)}
 _BIT_RATE = {1: 96_000, 2: 160_000}
 _BLOCK = 16_384
 
@@ -85,7 +89,7 @@ def write_video(
         raise Unwritable(f"cannot write {path}: videos are written as {', '.join(SUFFIXES)}; choose such a name")
     if path.is_dir():
         raise Unwritable(f"cannot write {path}: there is a folder of that name")
-    source = None if sound is None else SoundSource(sound)
+    source = None if sound is None else SoundSource(sound, _SOUND_CODECS[muxer])
     with atomic_file(path) as partial:
         encoder = _Encoder(partial, path, muxer, source, {"crf": str(crf), "preset": preset})
         try:
@@ -127,16 +131,17 @@ def _even(image: UInt8[np.ndarray, "_ _ 3"]) -> UInt8[np.ndarray, "_ _ 3"]:
 
 
 class SoundSource:
-    """Sound for a video: a file's own or a speech signal, as blocks at 44.1 or 48 kHz, mono or stereo.
+    """Sound for a video: a file's own or a speech signal, as blocks at a rate the codec takes, mono or stereo.
 
     Raises:
         Unreadable, NoAudio: the file cannot be used (found at once, before anything is rendered).
     """
 
-    def __init__(self, sound: str | Path | Speech) -> None:
+    def __init__(self, sound: str | Path | Speech, codec: str) -> None:
         self._sound = sound
+        self.codec = codec
         own, channels = (sound.sample_rate, 1) if isinstance(sound, Speech) else sound_rate(sound)
-        self.sample_rate = own if own in _SOUND_RATES else _SOUND_RATES[-1]
+        self.sample_rate = own if own in _SOUND_RATES[codec] else _SOUND_RATES[codec][-1]
         self.channels = min(channels, 2)
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "_ channels"]]:
@@ -263,7 +268,7 @@ class _Encoder:
             for i, picture in enumerate(self._pictures()):
                 frame = reformatter.reformat(
                     picture, format="yuv420p", dst_colorspace=1, src_color_range="JPEG", dst_color_range="MPEG",
-                    interpolation="BICUBIC", threads=1,
+                    interpolation=_ROUNDED, threads=1,
                 )  # fmt: skip
                 frame.pts, frame.time_base = i, 1 / self._fps
                 container.mux(video.encode(frame))
@@ -286,12 +291,12 @@ class _Encoder:
 
 
 class _SoundTrack:
-    """The AAC track, kept as long as the picture."""
+    """The sound track, kept as long as the picture."""
 
     def __init__(self, container: Any, source: SoundSource, fps: Fraction) -> None:
         self._container, self._fps, self._rate = container, fps, source.sample_rate
         self._layout = "mono" if source.channels == 1 else "stereo"
-        self._stream = container.add_stream("aac", rate=self._rate, layout=self._layout)
+        self._stream = container.add_stream(source.codec, rate=self._rate, layout=self._layout)
         self._stream.codec_context.bit_rate = _BIT_RATE[source.channels]
         self._stream.codec_context.flags |= av.codec.context.Flags.bitexact.value
         self._samples = _Tail(source.blocks(), source.channels)
