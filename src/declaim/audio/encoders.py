@@ -25,13 +25,14 @@ class WhisperTinyEncoder:
 
     Args:
         folder: where ``model.bin`` lies; the asset ``whisper-tiny.en`` when left out.
-        layer: which of the four layers' outputs to give (0 to 3; 3 is the normalised output).
+        layer: which of the four layers' outputs to give (0 to 3; 3 is the normalised output). The second predicts the
+            mouths of speakers held out of training as well as the later ones or better, at half the cost.
     """
 
     name = "whisper-tiny.en"
     dim = 2 * 384 + PROSODY_DIM
 
-    def __init__(self, folder: Path | None = None, layer: int = 3) -> None:
+    def __init__(self, folder: Path | None = None, layer: int = 1) -> None:
         self.folder = folder
         self.layer = layer
 
@@ -65,5 +66,5 @@ class WhisperTinyEncoder:
     @torch.inference_mode()
     def _piece(self, samples: Float[Tensor, " samples"], n_frames: int) -> Float[Tensor, "frames dim"]:
         mel = log_mel(padded_to_frames(samples, PIECE))
-        states = self.network(mel[None])[self.layer][0, : 2 * n_frames]
+        states = self.network(mel[None], self.layer + 1)[-1][0, : 2 * n_frames]
         return torch.cat([states.reshape(n_frames, -1), prosody(padded_to_frames(samples, n_frames))], dim=1).clone()

@@ -61,15 +61,18 @@ class WhisperEncoder(nn.Module):
         self.layers = nn.ModuleList(WhisperLayer(dim, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, mel: Float[Tensor, "batch mels columns"]) -> list[Float[Tensor, "batch steps dim"]]:
-        """The output of every layer, first to last; the last one is normalised, as the decoder sees it."""
+    def forward(
+        self, mel: Float[Tensor, "batch mels columns"], layers: int | None = None
+    ) -> list[Float[Tensor, "batch steps dim"]]:
+        """The output of the first ``layers`` layers (all by default); the very last is normalised for the decoder."""
         x = functional.gelu(self.conv2(functional.gelu(self.conv1(mel)))).transpose(1, 2)
         x = x + self.positions[: x.shape[1]]
         states = []
-        for layer in self.layers:
+        for layer in list(self.layers)[:layers]:
             x = layer(x)
             states.append(x)
-        states[-1] = self.norm(states[-1])
+        if len(states) == len(self.layers):
+            states[-1] = self.norm(states[-1])
         return states
 
 

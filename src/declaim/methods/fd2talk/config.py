@@ -1,0 +1,107 @@
+"""Settings of FD2Talk's motion stage. Numbers are the paper's in ``paper()`` and our own measurements in ``default()``."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DenoiserConfig(BaseModel):
+    """One diffusion transformer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dim: int = Field(128, gt=0)
+    """Width."""
+    layers: int = Field(4, gt=0)
+    """Transformer layers."""
+    heads: int = Field(4, gt=0)
+    """Attention heads."""
+    reach: int = Field(12, ge=0)
+    """Frames to either side with a learnt relative place; 0 uses absolute sinusoids instead."""
+    speech_layers: int = Field(3, ge=0)
+    """Temporal convolutions on the speech features before the transformer; 0 as in the paper."""
+    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    """Dropout on every branch, in training."""
+    speech_dropout: float = Field(0.5, ge=0.0, lt=1.0)
+    """Share of speech feature values that are zeroed, in training."""
+    speech_noise: float = Field(0.8, ge=0.0)
+    """Noise on the normalised speech features, in standard deviations, in training."""
+
+
+class FD2TalkConfig(BaseModel):
+    """The motion stage: two transformers, their diffusion process, windows and sampling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str = "whisper-tiny.en"
+    """Speech encoder's registered name."""
+    speech_dim: int = Field(772, gt=0)
+    """Width of the speech features."""
+    expression: DenoiserConfig = DenoiserConfig()
+    """The expression transformer."""
+    pose: DenoiserConfig = DenoiserConfig(dim=96, layers=3)
+    """The head pose transformer."""
+    band: int = Field(3, ge=0)
+    """k of the alignment mask."""
+    diffusion_steps: int = Field(1000, gt=0)
+    """Steps of the diffusion process in training."""
+    schedule: Literal["linear", "cosine"] = "cosine"
+    """Noise schedule."""
+    sampling_steps: int = Field(10, gt=0)
+    """DDIM steps at inference."""
+    frames: int = Field(75, gt=1)
+    """Frames of a training sequence and of a window."""
+    prefix: int = Field(15, ge=0)
+    """Finished frames that a window sees."""
+    ahead: int = Field(5, ge=0)
+    """Frames that a window generates and throws away."""
+    prefix_share: float = Field(0.6, ge=0.0, le=1.0)
+    """Share of training sequences that are given a prefix."""
+    lip_weight: float = Field(1.0, ge=0.0)
+    """Weight of the squared error of the lip points."""
+    opening_weight: float = Field(1.0, ge=0.0)
+    """Weight of the squared error of the mouth's opening."""
+    closure_weight: float = Field(2.0, ge=0.0)
+    """Extra weight of the opening's error in frames with closed lips."""
+    velocity_weight: float = Field(0.5, ge=0.0)
+    """Weight of the losses on frame-to-frame differences."""
+    pose_weight: float = Field(1.0, ge=0.0)
+    """Weight of the pose transformer's loss."""
+    lip_temperature: float = Field(0.3, ge=0.0, le=1.0)
+    """Share of the starting noise that is left in the directions that move the lips."""
+    lip_gain: float = Field(1.0, gt=0.0)
+    """Amplitude of lip motion after sampling."""
+
+    @property
+    def new(self) -> int:
+        """New frames per window."""
+        return self.frames - self.prefix - self.ahead
+
+
+def default() -> FD2TalkConfig:
+    """Small enough for two CPU cores; the shipped weights."""
+    return FD2TalkConfig()
+
+
+def paper() -> FD2TalkConfig:
+    """The paper's numbers: section 4.1 (6 layers, 25 frames, T = 1000, 50 steps) and 3.2 (k = 3, wav2vec 2.0).
+
+    Width, heads and schedule are not given there; 512, 8 and DDPM's linear schedule are ours.
+    """
+    network = DenoiserConfig(
+        dim=512, layers=6, heads=8, reach=0, speech_layers=0, dropout=0.0, speech_dropout=0.0, speech_noise=0.0
+    )
+    return FD2TalkConfig(
+        encoder="wav2vec2-base", speech_dim=768, expression=network, pose=network, band=3, diffusion_steps=1000,
+        schedule="linear", sampling_steps=50, frames=25, prefix=0, ahead=0, prefix_share=0.0, lip_weight=0.0,
+        opening_weight=0.0, closure_weight=0.0, velocity_weight=0.0, lip_temperature=1.0, lip_gain=1.0,
+    )  # fmt: skip
+
+
+def tiny() -> FD2TalkConfig:
+    """For tests: runs in milliseconds."""
+    network = DenoiserConfig(dim=16, layers=1, heads=2, reach=4, speech_layers=1, dropout=0.0, speech_dropout=0.0,
+                             speech_noise=0.0)  # fmt: skip
+    return FD2TalkConfig(
+        expression=network, pose=network, diffusion_steps=20, sampling_steps=2, frames=20, prefix=5, ahead=2
+    )

@@ -1,0 +1,179 @@
+"""Training clips measured and turned into training material: the normalizer, and every clip's targets."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from declaim.face.layouts import N_EXPRESSION
+from declaim.face.mirror import expression_mirror, mirror_rotation, mirror_translation
+from declaim.face.model import FaceModel
+from declaim.methods.fd2talk.normalizer import Normalizer
+from declaim.methods.fd2talk.targets import (
+    STILL_RAD,
+    Anatomy,
+    expression_target,
+    lip_scale,
+    mean_blink,
+    pose_around_rest,
+)
+from declaim.timebase import FPS
+
+LOG_INTERVAL_SD = 0.55
+"""Standard deviation of the logarithm of seconds between blinks, on the five training speakers with long clips."""
+SHORTEST_INTERVAL_S = 0.5
+LEARNT_RAD = 0.03
+"""Amplitude to which a moving speaker's poses are brought for learning; only ratios matter."""
+
+
+class TrackedClip(Protocol):
+    """What a training clip must offer; see `declaim.data.prepare.PreparedClip`."""
+
+    speaker: str
+    features: Float[Tensor, "frames features"]
+    motion: Float[Tensor, "frames dim"]
+    valid: Bool[Tensor, " frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """One clip as the networks learn it: features, targets and the frames that count, as is and mirrored."""
+
+    speaker: str
+    features: Float[Tensor, "frames features"]
+    target: Float[Tensor, "frames dim"]
+    mirrored: Float[Tensor, "frames dim"]
+    mask: Bool[Tensor, " frames"]
+    pose_mask: Bool[Tensor, " frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """`measure`'s result.
+
+    Attributes:
+        normalizer: units.
+        material: one entry for every clip, in the order given.
+    """
+
+    normalizer: Normalizer
+    material: list[Material]
+
+
+def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], model: FaceModel) -> Measured:
+    """Units and targets of the training clips.
+
+    Args:
+        clips: all clips to learn from, other tempos included.
+        originals: the clips at their own tempo: blinks and amplitudes are measured on these.
+        model: the face model of their expressions.
+    """
+    anatomy, mirror = Anatomy.of(model), expression_mirror(model)
+    path, timing = _blinks(originals, anatomy, mirror)
+    blink = path[len(path) // 2]
+    grouped = _by_speaker(originals)
+    typical = _mean([_mouth_sd(group, anatomy) for group in grouped.values()])
+    scales = {s: lip_scale([c.motion[:, :N_EXPRESSION] for c in g], anatomy, typical) for s, g in grouped.items()}
+    turns = {s: _turning(g) for s, g in grouped.items()}
+    material = [_material(c, anatomy, blink, scales[c.speaker], turns[c.speaker], mirror) for c in clips]
+    normalizer = _normalizer(clips, material, anatomy, _mean(list(turns.values())))
+    return Measured(_with_blinks(normalizer, path, timing), material)
+
+
+def _by_speaker(clips: Sequence[TrackedClip]) -> dict[str, list[TrackedClip]]:
+    grouped: dict[str, list[TrackedClip]] = defaultdict(list)
+    for clip in clips:
+        grouped[clip.speaker].append(clip)
+    return dict(grouped)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _mouth_sd(clips: Sequence[TrackedClip], anatomy: Anatomy) -> float:
+    openings = [c.motion[:, :N_EXPRESSION] @ anatomy.mouth for c in clips]
+    return float(torch.cat([o - o.mean() for o in openings]).std())
+
+
+def _turning(clips: Sequence[TrackedClip]) -> float:
+    """Root mean square of a speaker's head rotation around his clips' means, over time and axes, rad."""
+    turned = torch.cat([pose_around_rest(c.motion[:, N_EXPRESSION:], c.valid)[c.valid, :3] for c in clips])
+    return float(turned.square().mean().sqrt())
+
+
+def _blinks(
+    clips: Sequence[TrackedClip], anatomy: Anatomy, mirror: Float[Tensor, "expression expression"]
+) -> tuple[Float[Tensor, "blink expression"], Float[Tensor, " 3"]]:
+    """Mean blink and its timing; every speaker's rate counts the same."""
+    path, counts = mean_blink([c.motion[:, :N_EXPRESSION] for c in clips], anatomy, mirror)
+    seen: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for clip, count in zip(clips, counts, strict=True):
+        seen[clip.speaker][0] += count
+        seen[clip.speaker][1] += len(clip.motion) / float(FPS)
+    rate = _mean([number / seconds for number, seconds in seen.values()])
+    log_interval = -torch.tensor(rate).log() - LOG_INTERVAL_SD**2 / 2
+    return path, torch.tensor([float(log_interval), LOG_INTERVAL_SD, SHORTEST_INTERVAL_S])
+
+
+def _material(
+    clip: TrackedClip,
+    anatomy: Anatomy,
+    blink: Float[Tensor, " expression"],
+    scale: float,
+    turning: float,
+    mirror: Float[Tensor, "expression expression"],
+) -> Material:
+    expression = expression_target(clip.motion[:, :N_EXPRESSION], anatomy, blink, scale)
+    pose = pose_around_rest(clip.motion[:, N_EXPRESSION:], clip.valid) * (LEARNT_RAD / max(turning, STILL_RAD))
+    mirrored = torch.cat([expression @ mirror, mirror_rotation(pose[:, :3]), mirror_translation(pose[:, 3:])], 1)
+    counted = clip.valid & (turning >= STILL_RAD)
+    return Material(
+        clip.speaker, clip.features, torch.cat([expression, pose], 1), mirrored, clip.valid, counted
+    )
+
+
+def _normalizer(
+    clips: Sequence[TrackedClip], material: list[Material], anatomy: Anatomy, turning: float
+) -> Normalizer:
+    """Means and standard deviations, every speaker counting by the root of his minutes."""
+    seconds: dict[str, int] = defaultdict(int)
+    for m in material:
+        seconds[m.speaker] += len(m.target)
+    weights = torch.cat([torch.full((len(m.target),), seconds[m.speaker] ** -0.5) for m in material])
+    speech = _moments(torch.cat([c.features for c in clips]), weights)
+    expression = _moments(torch.cat([m.target[:, :N_EXPRESSION] for m in material]), weights)
+    pose_weights = weights * torch.cat([m.pose_mask for m in material])
+    pose = _moments(torch.cat([m.target[:, N_EXPRESSION:] for m in material]), pose_weights)
+    mean = torch.cat([expression[0], torch.zeros_like(pose[0])])
+    std = torch.cat([expression[1], (pose[1].square() + pose[0].square()).sqrt()])
+    rows = anatomy.lips * expression[1][:, None]
+    factor = anatomy.lips / rows.square().sum().sqrt()
+    opening = anatomy.mouth / (anatomy.mouth * expression[1]).square().sum().sqrt()
+    compact = torch.linalg.svd(factor, full_matrices=False)
+    rank = 2 * anatomy.lip_basis.shape[1]
+    lip_factor = compact.U[:, :rank] * compact.S[:rank]
+    nothing = torch.zeros(1, N_EXPRESSION)
+    return Normalizer(
+        speech[0], speech[1].clamp(min=1e-3), mean, std.clamp(min=1e-4), anatomy.lip_basis, lip_factor, opening,
+        nothing, torch.tensor([1.0, LOG_INTERVAL_SD, SHORTEST_INTERVAL_S]),
+        torch.tensor(turning / LEARNT_RAD),
+    )  # fmt: skip
+
+
+def _with_blinks(
+    normalizer: Normalizer, path: Float[Tensor, "blink expression"], timing: Float[Tensor, " 3"]
+) -> Normalizer:
+    return replace(normalizer, blink_path=path, blink_timing=timing)
+
+
+def _moments(
+    values: Float[Tensor, "frames columns"], weights: Float[Tensor, " frames"]
+) -> tuple[Float[Tensor, " columns"], Float[Tensor, " columns"]]:
+    shares = (weights / weights.sum())[:, None]
+    mean = (values * shares).sum(0)
+    return mean, ((values - mean).square() * shares).sum(0).sqrt()

@@ -1,0 +1,267 @@
+"""FD2Talk's motion stage as a method: train it, sample it for speech of any length, save and load it."""
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from declaim.assets import shipped
+from declaim.diffusion.noise import frame_noise
+from declaim.diffusion.parameterization import q_sample
+from declaim.diffusion.samplers import ddim_step
+from declaim.diffusion.schedule import make_schedule, spaced_steps
+from declaim.diffusion.windows import Window, windows
+from declaim.errors import CheckpointError, ConfigError
+from declaim.face.layouts import FACE64
+from declaim.methods.fd2talk.blinks import blink_path
+from declaim.methods.fd2talk.config import FD2TalkConfig, default
+from declaim.methods.fd2talk.network import MotionDenoiser
+from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
+from declaim.methods.fd2talk.objective import first_stage_losses
+from declaim.pretrained import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    atomic_folder,
+    half,
+    load_into,
+    load_tensors,
+    read_config,
+    save_tensors,
+    write_config,
+)
+from declaim.registry import ENCODERS, resolve
+from declaim.types import Motion, OnStep, Speech, SpeechEncoder
+
+KIND = "motion-method"
+N_POSE = 6
+
+
+class FD2Talk(nn.Module):
+    """Two diffusion transformers over expression and head pose, conditioned on speech.
+
+    Args:
+        config: sizes and sampling; `default()` when left out.
+        normalizer: units measured on the training footage.
+    """
+
+    name = "fd2talk"
+    layout = FACE64
+
+    def __init__(self, config: FD2TalkConfig | None = None, normalizer: Normalizer | None = None) -> None:
+        super().__init__()
+        self.config = config = default() if config is None else config
+        self.normalizer = Normalizer.identity(config.speech_dim, FACE64.dim) if normalizer is None else normalizer
+        self.schedule = make_schedule(config.schedule, config.diffusion_steps)
+        common = (config.speech_dim, config.band, config.diffusion_steps)
+        self.expression = MotionDenoiser(N_EXPRESSION, *common, config.expression)
+        self.pose = MotionDenoiser(N_POSE, *common, config.pose)
+        self._encoder: SpeechEncoder | None = None
+
+    # --- training ----------------------------------------------------------------------------------------------------
+
+    def loss(
+        self,
+        speech: Float[Tensor, "batch frames features"],
+        motion: Float[Tensor, "batch frames dim"],
+        mask: Bool[Tensor, "batch frames"],
+        pose_mask: Bool[Tensor, "batch frames"] | None = None,
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Losses of one batch at random diffusion steps; noise comes from torch's global generator.
+
+        Args:
+            speech: encoder features.
+            motion: motion in its own units.
+            mask: False in padding.
+            pose_mask: frames whose pose counts, if not the same.
+        """
+        batch, frames, dim = motion.shape
+        heard_speech, x0 = self.normalizer.normal_speech(speech), self.normalizer.normal_motion(motion)
+        steps = torch.randint(len(self.schedule), (2, batch))
+        eps = torch.randn(batch, frames, dim)
+        has_prefix = torch.rand(batch) < self.config.prefix_share
+        given = has_prefix[:, None] & (torch.arange(frames) < self.config.prefix)
+        levels = self.schedule.alpha_bar[steps].float()[..., None, None]
+        estimates = []
+        for network, columns, step, level in (
+            (self.expression, slice(0, N_EXPRESSION), steps[0], levels[0]),
+            (self.pose, slice(N_EXPRESSION, dim), steps[1], levels[1]),
+        ):
+            clean = x0[..., columns]
+            x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], level))
+            estimates.append(network(x_t, step, network.listen(heard_speech), given))
+        counted, pose_counted = mask & ~given, (mask if pose_mask is None else pose_mask) & ~given
+        return first_stage_losses(x0, torch.cat(estimates, -1), counted, pose_counted, self.config, self.normalizer)
+
+    # --- inference ---------------------------------------------------------------------------------------------------
+
+    @property
+    def encoder(self) -> SpeechEncoder:
+        """The speech encoder that the networks were trained with."""
+        if self._encoder is None:
+            self._encoder = resolve(ENCODERS, self.config.encoder, kind="encoder")()
+        return self._encoder
+
+    def generate(
+        self,
+        speech: Speech,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        on_step: OnStep | None = None,
+    ) -> Motion:
+        """Motion for ``speech``, relative to rest, one row per frame of ``speech.n_frames``.
+
+        Args:
+            speech: any length and sample rate.
+            seed: the take; equal seeds give equal motion, bit for bit, however the speech is cut into blocks.
+            steps: DDIM steps; more cost more time.
+            pose_scale: amplitude of head motion.
+            expression_scale: amplitude of expression, blinks apart.
+            blink_scale: depth of blinks; 0 for none.
+            on_step: called with (frames done, frames in all).
+
+        Raises:
+            NoAudio: the speech is empty or not finite.
+            ConfigError: an option is out of range.
+        """
+        encoder: Any = self.encoder
+        blocks = encoder.stream(speech) if hasattr(encoder, "stream") else iter([encoder.encode(speech)])
+        return self.generate_from_features(
+            blocks, speech.n_frames, seed=seed, steps=steps, pose_scale=pose_scale,
+            expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def generate_from_features(
+        self,
+        blocks: Iterable[Float[Tensor, "block features"]],
+        n_frames: int,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        on_step: OnStep | None = None,
+    ) -> Motion:
+        """`generate` for speech features that come in consecutive blocks; memory holds one window of them."""
+        _check_scales(pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale)
+        visited = spaced_steps(len(self.schedule), self.config.sampling_steps if steps is None else steps)
+        was_training = self.training
+        self.eval()
+        normal = torch.zeros(n_frames, FACE64.dim)
+        for window, features in self._windows(blocks, n_frames):
+            heard = self.normalizer.normal_speech(features)[None]
+            for network, columns, stream in ((self.expression, slice(0, N_EXPRESSION), 0),
+                                             (self.pose, slice(N_EXPRESSION, FACE64.dim), 1)):  # fmt: skip
+                finished = normal[window.begin : window.start, columns]
+                sampled = self._sample(network, heard, finished, window, visited, seed, stream)
+                normal[window.start : window.stop, columns] = sampled[: window.stop - window.start]
+            if on_step:
+                on_step(window.stop, n_frames)
+        self.train(was_training)
+        values = self._finish(normal, seed, pose_scale, expression_scale, blink_scale)
+        return Motion(values.clone(), FACE64)
+
+    def _windows(
+        self, blocks: Iterable[Float[Tensor, "block features"]], n_frames: int
+    ) -> Iterator[tuple[Window, Float[Tensor, "window features"]]]:
+        """The windows with their features, holding no more of these than a window and a block."""
+        source = iter(blocks)
+        held, first = torch.zeros(0, self.config.speech_dim), 0
+        for window in windows(n_frames, self.config.new, self.config.prefix, self.config.ahead):
+            while first + len(held) < window.end:
+                held = torch.cat([held, next(source)])
+            held, first = held[window.begin - first :], window.begin
+            yield window, held[: len(window)]
+
+    def _sample(
+        self,
+        network: MotionDenoiser,
+        speech: Float[Tensor, "1 window features"],
+        finished: Float[Tensor, "prefix columns"],
+        window: Window,
+        visited: list[int],
+        seed: int,
+        stream: int,
+    ) -> Float[Tensor, "generated columns"]:
+        """Normalised motion of the window's frames after the prefix, by deterministic DDIM (eq. 5, sigma 0)."""
+        columns = finished.shape[1]
+        noise = frame_noise(seed, stream, window.start, window.end, columns)
+        if stream == 0:
+            noise = self.normalizer.scale_lips(noise, self.config.lip_temperature)
+        x_t = torch.cat([finished, noise])[None]
+        given = (torch.arange(len(window)) < len(finished))[None]
+        heard = network.listen(speech)
+        for step, following in zip(visited, [*visited[1:], -1], strict=True):
+            estimate = network(x_t, torch.tensor([step]), heard, given)
+            x_t = ddim_step(x_t, estimate, self.schedule.at(step), self.schedule.at(following))
+            x_t[:, : len(finished)] = finished
+        return x_t[0, len(finished) :]
+
+    def _finish(
+        self,
+        normal: Float[Tensor, "frames dim"],
+        seed: int,
+        pose_scale: float,
+        expression_scale: float,
+        blink_scale: float,
+    ) -> Float[Tensor, "frames dim"]:
+        """Motion in its own units with the amplitudes asked for, blinks added."""
+        expression, pose = normal[:, :N_EXPRESSION], normal[:, N_EXPRESSION:]
+        expression = self.normalizer.scale_lips(expression, self.config.lip_gain)
+        values = self.normalizer.raw_motion(torch.cat([expression, pose], 1))
+        values[:, :N_EXPRESSION] *= expression_scale
+        values[:, N_EXPRESSION:] *= pose_scale * float(self.normalizer.pose_amplitude)
+        blinks = blink_path(len(values), self.normalizer.blink_path, self.normalizer.blink_timing, seed)
+        values[:, :N_EXPRESSION] += blink_scale * blinks
+        return values
+
+    # --- saved folders -----------------------------------------------------------------------------------------------
+
+    def save_pretrained(self, folder: Path, card: str = "") -> None:
+        """Write a folder that `from_pretrained` reads: configuration, half-precision weights, units, model card."""
+        with atomic_folder(Path(folder)) as partial:
+            write_config(
+                partial,
+                {"kind": KIND, "method": self.name, "layout": FACE64.name, "config": self.config.model_dump()},
+            )
+            save_tensors(partial / WEIGHTS_FILE, half(self.state_dict()))
+            self.normalizer.save(partial)
+            (partial / CARD_FILE).write_text(card, encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, weights: str | Path | None = None) -> "FD2Talk":
+        """Load a saved folder, or the weights that ship with declaim (for None, or by name).
+
+        Raises:
+            CheckpointError: no such weights, or weights that do not fit this version.
+        """
+        folder = shipped(cls.name) if weights is None or weights == cls.name else Path(weights)
+        saved = read_config(folder, KIND)
+        if saved.get("method") != cls.name or saved.get("layout") != FACE64.name:
+            raise CheckpointError(
+                f"{folder} holds {saved.get('method')!r} over {saved.get('layout')!r}, "
+                f"expected {cls.name!r} over {FACE64.name!r}"
+            )
+        try:
+            config = FD2TalkConfig.model_validate(saved.get("config"))
+        except ValidationError as error:
+            raise CheckpointError(f"{folder} has settings that this version does not know: {error}") from error
+        method = cls(config, Normalizer.load(folder))
+        load_into(method, load_tensors(folder / WEIGHTS_FILE), folder)
+        return method.eval()
+
+
+def _check_scales(**scales: float) -> None:
+    for name, scale in scales.items():
+        if not (math.isfinite(scale) and scale >= 0.0):
+            raise ConfigError(f"{name} is {scale}; expected a number of at least 0")

@@ -1,0 +1,91 @@
+"""The diffusion transformer that estimates clean motion from noisy motion and speech (one for expression, one for pose)."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from declaim.methods.fd2talk.config import DenoiserConfig
+from declaim.nn.embeddings import StepEmbedding, sinusoid
+from declaim.nn.transformer import ConvBlock, CrossBlock
+
+
+class SpeechPath(nn.Module):
+    """Speech features to the transformer's width, with the heavy regularisation that few speakers ask for."""
+
+    def __init__(self, speech_dim: int, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.noise = config.speech_noise
+        self.dropout = nn.Dropout(config.speech_dropout)
+        self.project = nn.Linear(speech_dim, config.dim)
+        self.convs = nn.ModuleList(ConvBlock(config.dim, dropout=config.dropout) for _ in range(config.speech_layers))
+
+    def forward(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
+        if self.training and self.noise > 0.0:
+            speech = speech + self.noise * torch.randn_like(speech)
+        hidden: Tensor = self.project(self.dropout(speech))
+        for conv in self.convs:
+            hidden = conv(hidden)
+        return hidden
+
+
+class MotionDenoiser(nn.Module):
+    """Estimates the clean motion x0 (section 3.2 of the paper).
+
+    The condition c is the speech and the step's embedding side by side, projected to tau(c); every layer attends to
+    it under the alignment mask. Frames of the prefix enter clean and are marked.
+
+    Args:
+        columns: motion columns.
+        speech_dim: width of the speech features.
+        band: k of the alignment mask.
+        steps: steps of the diffusion process.
+        config: sizes.
+    """
+
+    def __init__(self, columns: int, speech_dim: int, band: int, steps: int, config: DenoiserConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.absolute = config.reach == 0
+        self.speech = SpeechPath(speech_dim, config)
+        self.step = StepEmbedding(dim, steps)
+        self.condition = nn.Linear(2 * dim, dim)
+        self.enter = nn.Linear(columns + 1, dim)
+        self.blocks = nn.ModuleList(
+            CrossBlock(dim, config.heads, band, config.reach, dropout=config.dropout) for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(dim)
+        self.leave = nn.Linear(dim, columns)
+
+    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
+        """The speech path alone: it does not depend on the step, so a sampler runs it once."""
+        heard: Tensor = self.speech(speech)
+        return heard
+
+    def forward(
+        self,
+        x_t: Float[Tensor, "batch frames columns"],
+        step: Int[Tensor, " batch"],
+        heard: Float[Tensor, "batch frames dim"],
+        given: Bool[Tensor, "batch frames"],
+    ) -> Float[Tensor, "batch frames columns"]:
+        """Estimate the clean motion.
+
+        Args:
+            x_t: noisy motion; clean where ``given``.
+            step: diffusion step of each sequence.
+            heard: what `listen` made of the speech.
+            given: True in the prefix.
+        """
+        embedded = self.step(step)[:, None].expand_as(heard)
+        condition = self.condition(torch.cat([heard, embedded], -1))
+        x = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
+        if self.absolute:
+            x = x + sinusoid(torch.arange(x.shape[1], dtype=torch.float32), x.shape[2])
+        else:
+            # Deviation: speech of the same frame is also added to the input; with minutes of footage the network
+            # learns the lips sooner from it than through attention alone.
+            x = x + condition
+        for block in self.blocks:
+            x = block(x, condition)
+        estimate: Tensor = self.leave(self.norm(x))
+        return estimate

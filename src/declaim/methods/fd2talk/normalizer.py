@@ -1,0 +1,101 @@
+"""Units of the network: speech features and motion brought to zero mean and unit variance, and the lips' directions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from declaim.errors import CheckpointError
+from declaim.pretrained import load_tensors, save_tensors
+
+NORMALIZER_FILE = "normalizer.safetensors"
+N_EXPRESSION = 64
+"""Expression columns; the pose columns follow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Normalizer:
+    """What was measured on the training footage.
+
+    Attributes:
+        speech_mean: of every speech feature.
+        speech_std: of every speech feature.
+        motion_mean: of every motion column.
+        motion_std: of every motion column.
+        lip_basis: orthonormal directions in b that move the lips.
+        lip_factor: ``|db @ lip_factor|^2`` is the lip points' squared error relative to their variance.
+        opening: ``b @ opening`` is the opening of the mouth in its standard deviations.
+        blink_path: b over the frames of one blink, middle frame shut.
+        blink_timing: mean and standard deviation of the logarithm of seconds between blinks, shortest interval.
+        pose_amplitude: what the pose is multiplied with in the end: people's usual amplitude over the learnt one.
+    """
+
+    speech_mean: Float[Tensor, " features"]
+    speech_std: Float[Tensor, " features"]
+    motion_mean: Float[Tensor, " dim"]
+    motion_std: Float[Tensor, " dim"]
+    lip_basis: Float[Tensor, "expression directions"]
+    lip_factor: Float[Tensor, "expression rows"]
+    opening: Float[Tensor, " expression"]
+    blink_path: Float[Tensor, "blink expression"]
+    blink_timing: Float[Tensor, " 3"]
+    pose_amplitude: Float[Tensor, ""]
+
+    @classmethod
+    def identity(cls, speech_dim: int, dim: int) -> "Normalizer":
+        """Nothing measured: every unit is 1, lips are the first directions, blinks take 5 frames."""
+        eye = torch.eye(N_EXPRESSION)
+        shut = torch.tensor([0.0, 0.5, 1.0, 0.5, 0.0])[:, None] * eye[-1]
+        return cls(
+            torch.zeros(speech_dim), torch.ones(speech_dim), torch.zeros(dim), torch.ones(dim),
+            eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), shut, torch.tensor([1.2, 0.6, 0.6]),
+            torch.tensor(1.0),
+        )  # fmt: skip
+
+    def normal_speech(self, speech: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        """Speech features in standard deviations."""
+        return (speech - self.speech_mean) / self.speech_std
+
+    def normal_motion(self, motion: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Motion in standard deviations."""
+        return (motion - self.motion_mean) / self.motion_std
+
+    def raw_motion(self, normal: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """The inverse of `normal_motion`."""
+        return normal * self.motion_std + self.motion_mean
+
+    def scale_lips(
+        self, normal: Float[Tensor, "*batch expression"], factor: float
+    ) -> Float[Tensor, "*batch expression"]:
+        """Normalised expressions with their part along the lip directions multiplied by ``factor``."""
+        std = self.motion_std[:N_EXPRESSION]
+        along = (normal * std) @ self.lip_basis @ self.lip_basis.T / std
+        return normal + (factor - 1.0) * along
+
+    def save(self, folder: Path) -> None:
+        """Write ``normalizer.safetensors``."""
+        save_tensors(folder / NORMALIZER_FILE, {f.name: getattr(self, f.name) for f in fields(self)})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Normalizer":
+        """Read what `save` wrote.
+
+        Raises:
+            CheckpointError: missing or of another kind.
+        """
+        return cls.from_tensors(load_tensors(Path(folder) / NORMALIZER_FILE), folder)
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], origin: Path) -> "Normalizer":
+        """From named tensors.
+
+        Raises:
+            CheckpointError: names differ.
+        """
+        names = {field.name for field in fields(cls)}
+        if set(tensors) != names:
+            raise CheckpointError(f"{origin} holds {sorted(tensors)}, expected {sorted(names)}")
+        return cls(**{name: tensor.float() for name, tensor in tensors.items()})

@@ -1,0 +1,94 @@
+"""Training losses of the motion stage (section 3.4.1 of the paper, without the sync loss of eqs. 10-11)."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from declaim.diffusion.losses import masked_mean, velocity_loss, x0_loss
+from declaim.methods.fd2talk.config import FD2TalkConfig
+from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
+
+CLOSED = 0.25
+"""Height of the mouth's opening above its least in a sequence, as a share of its range there, that counts as closed."""
+
+
+def expression_loss(
+    beta: Float[Tensor, "batch frames expression"],
+    estimate: Float[Tensor, "batch frames expression"],
+    mask: Bool[Tensor, "batch frames"],
+) -> Float[Tensor, ""]:
+    """Squared error of the estimated expressions.
+
+    Paper: FD2Talk (MM 2024), eq. 8.
+    """
+    return x0_loss(beta, estimate, mask)
+
+
+def pose_loss(
+    pose: Float[Tensor, "batch frames pose"],
+    estimate: Float[Tensor, "batch frames pose"],
+    mask: Bool[Tensor, "batch frames"],
+) -> Float[Tensor, ""]:
+    """Squared error of the estimated head poses.
+
+    Paper: FD2Talk (MM 2024), eq. 9.
+    """
+    return x0_loss(pose, estimate, mask)
+
+
+def closed_frames(
+    opening: Float[Tensor, "batch frames"], mask: Bool[Tensor, "batch frames"]
+) -> Bool[Tensor, "batch frames"]:
+    """True where the mouth is open by less than `CLOSED` of its range in the sequence."""
+    low = opening.masked_fill(~mask, torch.inf).amin(1, keepdim=True)
+    high = opening.masked_fill(~mask, -torch.inf).amax(1, keepdim=True)
+    return mask & (opening - low < CLOSED * (high - low))
+
+
+def first_stage_losses(
+    target: Float[Tensor, "batch frames dim"],
+    estimate: Float[Tensor, "batch frames dim"],
+    mask: Bool[Tensor, "batch frames"],
+    pose_mask: Bool[Tensor, "batch frames"],
+    config: FD2TalkConfig,
+    normalizer: Normalizer,
+) -> dict[str, Float[Tensor, ""]]:
+    """All losses by name, and their weighted sum ``"total"``.
+
+    Deviation: beside eqs. 8 and 9 there are losses on the lip points, on the mouth's opening (closed lips count
+    more) and on velocities; the lip expert's sync loss is not part of this version.
+
+    Args:
+        target: normalised motion.
+        estimate: what the networks made of it.
+        mask: frames that count for the expression.
+        pose_mask: frames that count for the pose.
+        config: weights.
+        normalizer: lip directions and units.
+
+    Paper: FD2Talk (MM 2024), eq. 12.
+    """
+    beta, beta_hat = target[..., :N_EXPRESSION], estimate[..., :N_EXPRESSION]
+    pose, pose_hat = target[..., N_EXPRESSION:], estimate[..., N_EXPRESSION:]
+    std, mean = normalizer.motion_std[:N_EXPRESSION], normalizer.motion_mean[:N_EXPRESSION]
+    lips, lips_hat = (beta * std) @ normalizer.lip_factor, (beta_hat * std) @ normalizer.lip_factor
+    opening, opening_hat = ((b * std + mean) @ normalizer.opening for b in (beta, beta_hat))
+    weight = 1.0 + config.closure_weight * closed_frames(opening, mask).to(opening.dtype)
+    n_rows = lips.shape[-1]
+    losses = {
+        "expression": expression_loss(beta, beta_hat, mask),
+        "pose": pose_loss(pose, pose_hat, pose_mask),
+        "lips": n_rows * x0_loss(lips, lips_hat, mask),
+        "opening": masked_mean(((opening - opening_hat).square() * weight)[..., None], mask),
+        "velocity": velocity_loss(opening[..., None], opening_hat[..., None], mask)
+        + n_rows * velocity_loss(lips, lips_hat, mask),
+        "pose_velocity": velocity_loss(pose, pose_hat, pose_mask),
+    }
+    losses["total"] = (
+        losses["expression"]
+        + config.lip_weight * losses["lips"]
+        + config.opening_weight * losses["opening"]
+        + config.velocity_weight * (losses["velocity"] + config.pose_weight * losses["pose_velocity"])
+        + config.pose_weight * losses["pose"]
+    )
+    return losses

@@ -1,0 +1,177 @@
+"""From tracked clips to what the networks learn: people brought to one scale, blinks and personal habits taken out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from declaim.face.layouts import LEFT_EYE_LOWER, LEFT_EYE_UPPER, LIPS, LIPS_INNER_LOWER, LIPS_INNER_UPPER
+from declaim.face.layouts import RIGHT_EYE_LOWER, RIGHT_EYE_UPPER, N_EXPRESSION
+from declaim.face.model import FaceModel
+from declaim.face.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+
+LIP_DIRECTIONS = 10
+"""Directions in b that are the lips': they hold 99 % of the lip points' variance."""
+STILL_RAD = 0.012
+"""Head rotation (root mean square of an axis) below which a speaker's pose is mostly tracking noise: not learnt from."""
+SCALE_LIMITS = (0.6, 1.7)
+"""How much a speaker's lip motion may be scaled to the common amplitude."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """Linear measures of the face model's expressions.
+
+    Attributes:
+        lips: rows of the lip points, ``b @ lips`` in cm.
+        lip_basis: orthonormal directions in b that move the lips most.
+        mouth: ``b @ mouth`` is the opening of the mouth in cm.
+        eyes: ``b @ eyes`` is the opening of the eyes in cm.
+    """
+
+    lips: Float[Tensor, "expression rows"]
+    lip_basis: Float[Tensor, "expression directions"]
+    mouth: Float[Tensor, " expression"]
+    eyes: Float[Tensor, " expression"]
+
+    @classmethod
+    def of(cls, model: FaceModel) -> "Anatomy":
+        """The measures of ``model``."""
+        basis = model.expression_basis
+        lips = basis[:, list(LIPS)].flatten(1)
+        directions = torch.linalg.svd(lips, full_matrices=False).U[:, :LIP_DIRECTIONS]
+        mouth = _gap(basis, LIPS_INNER_UPPER[4:7], LIPS_INNER_LOWER[4:7])
+        right = _gap(basis, RIGHT_EYE_UPPER[2:-2], RIGHT_EYE_LOWER[2:-2])
+        left = _gap(basis, LEFT_EYE_UPPER[2:-2], LEFT_EYE_LOWER[2:-2])
+        return cls(lips, directions, mouth, (right + left) / 2)
+
+
+def _gap(
+    basis: Float[Tensor, "expression points 3"], upper: tuple[int, ...], lower: tuple[int, ...]
+) -> Float[Tensor, " expression"]:
+    return (basis[:, list(upper), 1] - basis[:, list(lower), 1]).mean(-1)
+
+
+def sliding_median(values: Float[Tensor, " frames"], window: int) -> Float[Tensor, " frames"]:
+    """Median over ``window`` (odd) frames around each; the ends are held."""
+    half = window // 2
+    padded = torch.cat([values[:1].expand(half), values, values[-1:].expand(half)])
+    return padded.unfold(0, window, 1).median(-1).values
+
+
+def lid_dip(expression: Float[Tensor, "frames expression"], anatomy: Anatomy) -> Float[Tensor, " frames"]:
+    """How far the lids are closed below their usual opening of the two seconds around, in cm."""
+    opening = expression @ anatomy.eyes
+    return (sliding_median(opening, 51) - opening).clamp(min=0.0)
+
+
+def blink_peaks(dip: Float[Tensor, " frames"], least: float = 0.25, apart: int = 5) -> list[int]:
+    """Frames of the deepest closures: at least ``least`` cm, ``apart`` frames from a deeper one, half as deep 8 off."""
+    peaks = []
+    for i in (dip >= least).nonzero()[:, 0].tolist():
+        near = dip[max(i - apart, 0) : i + apart + 1]
+        before, after = dip[max(i - 8, 0)], dip[min(i + 8, len(dip) - 1)]
+        if dip[i] == near.max() and max(float(before), float(after)) < 0.5 * float(dip[i]):
+            peaks.append(i)
+    return peaks
+
+
+def without_blinks(
+    expression: Float[Tensor, "frames expression"], anatomy: Anatomy, direction: Float[Tensor, " expression"]
+) -> Float[Tensor, "frames expression"]:
+    """Expressions with the lids held at their usual opening wherever they dip below it.
+
+    Args:
+        expression: b.
+        anatomy: measures.
+        direction: b of a shut blink.
+    """
+    depth = -(direction @ anatomy.eyes)
+    return expression - (lid_dip(expression, anatomy) / depth)[:, None] * direction
+
+
+def mean_blink(
+    clips: Sequence[Float[Tensor, "_ expression"]], anatomy: Anatomy, mirror: Float[Tensor, "expression expression"]
+) -> tuple[Float[Tensor, "blink expression"], list[int]]:
+    """The mean path of b through a blink (11 frames, shut in the middle), and the number of blinks of every clip.
+
+    Kept of b is only what moves along with the lids: one direction, the same on both sides of the face, scaled so
+    that the blink shuts the eyes as far as the deeper half of those seen did.
+    """
+    courses, shut, counts = [], [], []
+    for b in clips:
+        dip = lid_dip(b, anatomy)
+        peaks = blink_peaks(dip)
+        counts.append(len(peaks))
+        for i in peaks:
+            if 6 <= i < len(b) - 7:
+                courses.append(dip[i - 5 : i + 6])
+                shut.append(b[i] - (b[i - 6] + b[i + 6]) / 2)
+    if not courses:
+        raise ValueError("no blink was seen in the clips: a model of blinking cannot be made from them")
+    depth = torch.stack(courses)[:, 5]
+    deep = depth >= depth.median()
+    course = (torch.stack(courses) / depth[:, None])[deep].mean(0)
+    course = ((course - course[[0, -1]].max()).clamp(min=0.0)) / (1.0 - course[[0, -1]].max())
+    direction = torch.stack(shut)[deep].mean(0)
+    direction = (direction + direction @ mirror) / 2
+    direction = direction - anatomy.lip_basis @ (anatomy.lip_basis.T @ direction)
+    direction = direction * (depth[deep].mean() / -(direction @ anatomy.eyes))
+    return course[:, None] * direction, counts
+
+
+def pose_around_rest(
+    pose: Float[Tensor, "frames 6"], valid: Bool[Tensor, " frames"]
+) -> Float[Tensor, "frames 6"]:
+    """Rotation relative to the clip's mean rotation and translation relative to its mean."""
+    matrices = matrix_from_axis_angle(pose[:, :3])
+    u, _, vt = torch.linalg.svd(matrices[valid].mean(0))
+    rotation = axis_angle_from_matrix((u @ vt).T @ matrices)
+    return torch.cat([rotation, pose[:, 3:] - pose[valid, 3:].mean(0)], 1)
+
+
+def lip_scale(
+    clips: Sequence[Float[Tensor, "_ expression"]], anatomy: Anatomy, typical_cm: float
+) -> float:
+    """Factor that brings a speaker's mouth opening to the typical standard deviation."""
+    spread = float(torch.cat([c @ anatomy.mouth - (c @ anatomy.mouth).mean() for c in clips]).std())
+    return min(max(typical_cm / max(spread, 1e-6), SCALE_LIMITS[0]), SCALE_LIMITS[1])
+
+
+def expression_target(
+    expression: Float[Tensor, "frames expression"],
+    anatomy: Anatomy,
+    blink: Float[Tensor, " expression"],
+    scale: float,
+) -> Float[Tensor, "frames expression"]:
+    """What the expression transformer learns from one clip.
+
+    Blinks are taken out; lip motion is brought to the common amplitude (measured from the closed mouth); the rest of
+    the face is measured from its own mean in the clip, so that nobody's raised brows become everybody's.
+
+    Args:
+        expression: b as tracked.
+        anatomy: measures.
+        blink: b of a shut blink.
+        scale: the speaker's `lip_scale`.
+    """
+    open_eyed = without_blinks(expression, anatomy, blink)
+    lips = open_eyed @ anatomy.lip_basis @ anatomy.lip_basis.T
+    others = open_eyed - lips
+    return scale * lips + others - others.mean(0)
+
+
+__all__ = [
+    "N_EXPRESSION",
+    "Anatomy",
+    "blink_peaks",
+    "expression_target",
+    "lid_dip",
+    "lip_scale",
+    "mean_blink",
+    "pose_around_rest",
+    "sliding_median",
+    "without_blinks",
+]

@@ -1,0 +1,63 @@
+"""Attention over frames: the alignment mask and relative places."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def alignment_mask(queries: int, keys: int, k: int) -> Bool[Tensor, "queries keys"]:
+    """True where query frame i may look at key frame j: ``|i - j| <= k``.
+
+        k = 1   j 0 1 2 3
+        i 0     [ x x . . ]
+        i 1     [ x x x . ]
+        i 2     [ . x x x ]
+        i 3     [ . . x x ]
+
+    Paper: FD2Talk (MM 2024), eq. 4.
+    """
+    return (torch.arange(queries)[:, None] - torch.arange(keys)[None, :]).abs() <= k
+
+
+class FrameAttention(nn.Module):
+    """Multi-head attention between two sequences of the same frames.
+
+    Args:
+        dim: width.
+        heads: attention heads.
+        reach: frames to either side whose relative place has its own learnt bias for each head; places further away
+            share the bias of the furthest. 0: no relative places.
+        band: if given, the alignment mask's k.
+    """
+
+    def __init__(self, dim: int, heads: int, reach: int = 0, band: int | None = None) -> None:
+        super().__init__()
+        self.heads, self.reach, self.band = heads, reach, band
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.out = nn.Linear(dim, dim)
+        if reach:
+            self.bias = nn.Parameter(torch.zeros(heads, 2 * reach + 1))
+
+    def mask(self, frames: int) -> Float[Tensor, "heads frames frames"] | Float[Tensor, "frames frames"] | None:
+        """What is added to the attention logits: minus infinity outside the band, the learnt bias inside."""
+        places = torch.arange(frames)
+        distance = places[None, :] - places[:, None]
+        barred = None
+        if self.band is not None:
+            barred = torch.zeros(frames, frames).masked_fill(~alignment_mask(frames, frames, self.band), -torch.inf)
+        if not self.reach:
+            return barred
+        bias = self.bias[:, (distance.clamp(-self.reach, self.reach) + self.reach)]
+        return bias if barred is None else bias + barred
+
+    def forward(
+        self, x: Float[Tensor, "batch frames dim"], context: Float[Tensor, "batch frames dim"]
+    ) -> Float[Tensor, "batch frames dim"]:
+        batch, frames, dim = x.shape
+        q = self.query(x).view(batch, frames, self.heads, -1).transpose(1, 2)
+        k, v = self.key_value(context).view(batch, frames, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=self.mask(frames))
+        projected: Tensor = self.out(attended.transpose(1, 2).reshape(batch, frames, dim))
+        return projected

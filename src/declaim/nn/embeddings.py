@@ -1,0 +1,37 @@
+"""Sinusoidal embeddings of diffusion steps and of places in a sequence."""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+def sinusoid(values: Float[Tensor, "*batch"], dim: int, longest: float = 10_000.0) -> Float[Tensor, "*batch dim"]:
+    """Sines and cosines of ``values`` at ``dim / 2`` geometrically spaced frequencies.
+
+    Paper: Attention is all you need (Vaswani et al. 2017), section 3.5.
+    """
+    half = dim // 2
+    rates = torch.exp(-math.log(longest) * torch.arange(half, dtype=torch.float32) / half)
+    angles = values[..., None] * rates
+    return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+class StepEmbedding(nn.Module):
+    """A diffusion step as a vector: sinusoid, then two layers.
+
+    Args:
+        dim: width of the result.
+        steps: number of diffusion steps; steps are scaled to 0..1000 so that few-step models see the same range.
+    """
+
+    def __init__(self, dim: int, steps: int) -> None:
+        super().__init__()
+        self.scale = 1000.0 / steps
+        self.layers = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.dim = dim
+
+    def forward(self, step: Int[Tensor, " batch"]) -> Float[Tensor, "batch dim"]:
+        embedded: Tensor = self.layers(sinusoid(step.float() * self.scale, self.dim))
+        return embedded
