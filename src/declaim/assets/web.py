@@ -72,7 +72,10 @@ def _advance(address: str, partial: Path, held: int, n_bytes: int, on_bytes: OnB
     except _NETWORK_FAULTS as error:
         raise _Broken(f"cannot be reached ({_reason(error)})") from error
     with response:
-        continued = response.status == http.HTTPStatus.PARTIAL_CONTENT and _starts_at(response, held)
+        continued = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        if continued and not _starts_at(response, held):
+            partial.unlink(missing_ok=True)
+            raise _Broken("the server went on from another place than asked")
         with partial.open("ab" if continued else "wb") as stream:
             _receive(response, stream, held if continued else 0, n_bytes, on_bytes)
 

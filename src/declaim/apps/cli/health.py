@@ -15,8 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from declaim import assets
 from declaim.errors import AssetError
@@ -121,7 +120,7 @@ def numba_works() -> Finding:
         numba = _import("numba")
         if numba.config.DISABLE_JIT:
             return Finding("odd", "numba", "NUMBA_DISABLE_JIT is set: rendering will be very slow; unset it")
-        doubled = numba.njit(_double)(21.0)
+        doubled = numba.njit(lambda x: x + x)(21.0)
     except Exception as error:
         return Finding("bad", "numba", f"does not compile ({_first_line(error)}); run: pip install --upgrade numba")
     if doubled != 42.0:
@@ -263,7 +262,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def _import(name: str) -> ModuleType:
+def _import(name: str) -> Any:
     return importlib.import_module(name)
 
 
@@ -275,16 +274,12 @@ def _loads(name: str) -> bool:
     return True
 
 
-def _has_encoder(av: ModuleType, name: str) -> bool:
+def _has_encoder(av: Any, name: str) -> bool:
     try:
         av.codec.Codec(name, "w")
     except Exception:  # PyAV has moved this error between versions
         return False
     return True
-
-
-def _double(x: float) -> float:
-    return x + x
 
 
 def _nearest_folder(path: Path) -> Path:
