@@ -1,7 +1,5 @@
 """The person's outline in the portrait, by classical means: GrabCut seeded from the face mesh."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -13,34 +11,19 @@ WORK_FACE_WIDTH = 64
 """Face width in pixels at which the outline is sought; finer gains nothing and costs time."""
 
 
-@dataclass(frozen=True, eq=False)
-class Outline:
-    """Person against background in a part of the portrait.
-
-    Attributes:
-        person: True on the person.
-        corner: position of the part in the portrait, pixels.
-    """
-
-    person: Bool[np.ndarray, "height width"]
-    corner: tuple[int, int]
-
-
 def find_outline(
     image: UInt8[np.ndarray, "height width 3"],
     landmarks: Float[np.ndarray, "points 3"],
-    low: tuple[int, int],
-    high: tuple[int, int],
-) -> Bool[np.ndarray, "rows columns"] | None:
-    """The person in the box from ``low`` to ``high``, or None if person and background cannot be told apart.
+) -> Bool[np.ndarray, "height width"] | None:
+    """True on the person near the face, or None if person and background cannot be told apart.
 
     Args:
         image: the portrait.
         landmarks: the tracker's points in its pixels.
-        low: left and top of the box.
-        high: right and bottom, exclusive.
     """
     frame = FaceFrame.of(landmarks)
+    low = np.maximum(frame.centre - frame.width * np.array([1.9, 2.0]), 0).astype(int)
+    high = np.minimum(frame.centre + frame.width * np.array([1.9, 1.8]), image.shape[1::-1]).astype(int)
     scale = min(1.0, WORK_FACE_WIDTH / frame.width)
     cut = image[low[1] : high[1], low[0] : high[0]]
     size = max(round(cut.shape[1] * scale), 8), max(round(cut.shape[0] * scale), 8)
@@ -58,8 +41,11 @@ def find_outline(
     person = _one_piece(person, frame, at)
     if not _plausible(person, frame, at):
         return None
+    person |= _surely_head(frame, at)
     fine = cv2.resize(person.astype(np.float32), cut.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return fine > 0.5
+    out = np.zeros(image.shape[:2], np.bool_)
+    out[low[1] : high[1], low[0] : high[0]] = fine > 0.5
+    return out
 
 
 def _seeds(
@@ -97,8 +83,8 @@ def _one_piece(
     centre = np.unravel_index(np.argmin(np.linalg.norm(at - frame.centre, axis=-1)), person.shape)
     piece = (labels == labels[centre]) & (labels > 0)
     piece = cv2.morphologyEx(piece.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    outside, pieces = cv2.connectedComponents(1 - np.pad(piece, 1)[:, :])
-    del outside
+    # a border of background all around, so that everything not reached from it is the person or a hole in it
+    _, pieces = cv2.connectedComponents(1 - np.pad(piece, 1))
     return (pieces != pieces[0, 0])[1:-1, 1:-1]
 
 
@@ -114,3 +100,11 @@ def _plausible(
     covered = (person & average).sum() / average.sum()
     beyond = (person & above & ~average).sum() / average.sum()
     return bool(covered > 0.72 and beyond < 0.9)
+
+
+def _surely_head(frame: FaceFrame, at: Float[np.ndarray, "rows columns 2"]) -> Bool[np.ndarray, "rows columns"]:
+    """The face and the skull above it, which GrabCut may lose where hair has the background's colour."""
+    local = frame.local(at)
+    ratio = frame.height / frame.width
+    x, y = local[..., 0] / 0.52, (local[..., 1] - 0.1 * ratio) / (0.62 * ratio)
+    return (x * x + y * y < 1) & (local[..., 1] > -0.5 * ratio)

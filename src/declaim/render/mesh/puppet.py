@@ -1,5 +1,7 @@
 """A portrait cut into skin, eyes and mouth, ready to be moved."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -8,12 +10,14 @@ from declaim.face.camera import focal_length
 from declaim.face.layouts import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from declaim.face.model import FaceModel
 from declaim.render.mesh.articulation import Articulation
+from declaim.render.mesh.backdrop import build_backdrop
 from declaim.render.mesh.config import MeshRendererConfig
 from declaim.render.mesh.eyes import Eyeball
 from declaim.render.mesh.geometry import HeadPoses, lift, picture_size, project_points
 from declaim.render.mesh.mouth import Mouth, draw_mouth
+from declaim.render.mesh.outline import find_outline
 from declaim.render.mesh.raster import rasterise
-from declaim.render.mesh.surround import build_surround, soften_relief
+from declaim.render.mesh.surround import FaceFrame, build_surround, soften_relief
 from declaim.render.mesh.texture import fill_openings
 from declaim.types import Portrait
 
@@ -39,7 +43,9 @@ class Puppet:
         self.own = lift(self.landmarks, portrait)
         self.rest = self.own - worn
         self.articulation = Articulation(self.mean, self.own, self.mean + worn)
-        self.around = build_surround(self.landmarks, self.size, self.pixels_per_cm, None, config)
+        frame = FaceFrame.of(self.landmarks)
+        person = find_outline(self.image, self.landmarks) if config.outline else None
+        self.around = build_surround(self.landmarks, self.size, self.pixels_per_cm, person, config)
         self.around_points = lift(self.around.points, portrait)
         low = np.maximum(np.floor(self.around.points[:, :2].min(0)), 0).astype(int)
         high = np.minimum(np.ceil(self.around.points[:, :2].max(0)) + 1, np.array(self.size)).astype(int)
@@ -47,6 +53,9 @@ class Puppet:
         self.source = np.vstack([self.landmarks[:, :2], self.around.points[:, :2]]) - low
         self.triangles = np.vstack([model.triangles.numpy().astype(np.int32), self.around.triangles])
         self.cut = self.image[low[1] : high[1], low[0] : high[0]].copy()
+        inside = slice(low[1], high[1]), slice(low[0], high[0])
+        frame = replace(frame, centre=frame.centre - low)
+        self.backdrop = None if person is None else build_backdrop(self.cut, person[inside], frame)
         self.skin = fill_openings(self.cut, self.landmarks[:, :2] - low, self.pixels_per_cm)
         self.eyes = [Eyeball.of(self.image, self.landmarks, side) for side in (0, 1)]
         self.mouth = Mouth(self.image, self.landmarks, self.rest, self.own, self.pixels_per_cm)
@@ -80,7 +89,8 @@ class Puppet:
         now = self._project(shape, rotation, translation)
         rigid = self._project(self.own, rotation, translation)
         map_x, map_y = self._warp(now, rigid, self._project(self.around_points, rotation, translation))
-        canvas[...] = cv2.remap(self.skin, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        front = cv2.remap(self.skin, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        canvas[...] = front if self.backdrop is None else self.backdrop.behind(front, map_x, map_y)
         own = self.landmarks - np.append(self.corner, 0)
         for eye in self.eyes:
             eye.draw(canvas, now, rigid, own)

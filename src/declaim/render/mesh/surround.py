@@ -179,7 +179,8 @@ def _grid(
     if head is None:
         return grid, head_ellipse(frame, grid)
     where = np.clip(np.rint(grid).astype(int), 0, np.array(size) - 1)
-    return grid, head[where[..., 1], where[..., 0]]
+    above = frame.local(grid)[..., 1] > -0.42 * frame.height / frame.width
+    return grid, (head[where[..., 1], where[..., 0]] & above) | head_ellipse(frame, grid)
 
 
 def _sample_weights(
