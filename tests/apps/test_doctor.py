@@ -254,3 +254,21 @@ def test_package_without_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "SHIPPED", ("demo-portrait", "nothing"))
     found = health.shipped_parts()
     assert found.level == "bad" and "nothing missing" in found.text and "portrait" not in found.text
+
+
+def test_command_that_needs_a_missing_system_library(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from declaim.apps.cli import main
+
+    def broken(_: object) -> None:
+        raise OSError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(health, "_loads", lambda name: name != "libEGL.so.1")
+    monkeypatch.setattr(main, "app", broken)
+    monkeypatch.delenv("DECLAIM_DEBUG", raising=False)
+    with pytest.raises(SystemExit) as stopped:
+        main.run([])
+    assert stopped.value.code == 3
+    assert "apt-get install libegl1" in capsys.readouterr().err

@@ -75,11 +75,8 @@ def python_version() -> Finding:
 def libraries() -> Iterator[Finding]:
     """Whether every library imports, and the system libraries behind OpenCV and MediaPipe are there."""
     missing = missing_system_libraries()
-    if missing:
-        packages = " ".join(SYSTEM_LIBRARIES[name] for name in missing)
-        wanted = ", ".join(missing)
-        advice = f"install them, on Debian and Ubuntu with: apt-get install {packages}"
-        yield Finding("bad", "system", f"{wanted} missing, which OpenCV and MediaPipe need; {advice}")
+    if advice := system_libraries_advice():
+        yield Finding("bad", "system", f"lacks {advice}")
     broken = False
     for name in LIBRARIES:
         try:
@@ -96,6 +93,17 @@ def missing_system_libraries() -> list[str]:
     if not sys.platform.startswith("linux"):
         return []
     return [name for name in SYSTEM_LIBRARIES if not _loads(name)]
+
+
+def system_libraries_advice() -> str | None:
+    """Which system libraries are missing and what to do, after "this machine lacks"; None if none is."""
+    missing = missing_system_libraries()
+    if not missing:
+        return None
+    packages = " ".join(SYSTEM_LIBRARIES[name] for name in missing)
+    return (
+        f"{', '.join(missing)}, which OpenCV and MediaPipe need; on Debian and Ubuntu run: apt-get install {packages}"
+    )
 
 
 def torch_build() -> Finding:

@@ -9,8 +9,10 @@ import sys
 import warnings
 
 import typer
+from rich.markup import escape
 
 from declaim.apps.cli import assets, commands, doctor
+from declaim.apps.cli.health import system_libraries_advice
 from declaim.apps.cli.progress import console
 from declaim.errors import CapacityError, DeclaimError, DeclaimWarning
 
@@ -62,17 +64,19 @@ def run(args: list[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("DECLAIM_DEBUG"):
             raise
+        if isinstance(error, ImportError | OSError) and (advice := system_libraries_advice()):
+            _stop(f"this machine lacks {advice}", CapacityError.exit_code)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         _stop(f"declaim failed unexpectedly ({what}); set DECLAIM_DEBUG=1 to see where, and please report it", 1)
 
 
 def _show_warning(message: object, category: type[Warning], *_: object, **__: object) -> None:
     if issubclass(category, DeclaimWarning):
-        console.print(f"[yellow]warning:[/yellow] {message}")
+        console.print(f"[yellow]warning:[/yellow] {escape(str(message))}")
 
 
 def _stop(sentence: str, code: int) -> None:
-    console.print(f"[red]error:[/red] {' '.join(sentence.split())}", markup=True)
+    console.print(f"[red]error:[/red] {escape(' '.join(sentence.split()))}")
     sys.exit(code)
 
 
