@@ -12,6 +12,7 @@ demo: .venv/run.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/declaim assets pull --quiet
+	-@$(BIN)/declaim assets pull --quiet mobilefacenet
 	$(BIN)/python -m pytest
 
 check: .venv/dev.stamp

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from declaim.apps.cli import health
 from declaim.apps.cli.doctor import doctor
 from declaim.apps.cli.health import Finding
-from declaim.assets import ASSETS
+from declaim.assets import ASSETS, shipped
 
 app = Typer()
 app.command()(doctor)
@@ -248,6 +248,10 @@ def test_assets_corrupt(content: bytes | None, tmp_path: Path, monkeypatch: pyte
     found = {f.subject: f for f in health.asset_states()}
     assert found["face-landmarker"].level == "bad" and "corrupt" in found["face-landmarker"].text
     assert found["mobilefacenet"].level == "odd"
+
+
+def test_every_shipped_part_is_looked_for() -> None:
+    assert sorted(health.SHIPPED) == sorted(folder.name for folder in shipped("face-model").parent.iterdir())
 
 
 def test_package_without_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:

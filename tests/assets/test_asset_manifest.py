@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from declaim.assets import ASSETS, lookup
+from declaim.assets import ASSETS, lookup, shipped
 from declaim.assets.manifest import Package, Web
 from declaim.errors import AssetError
 
@@ -33,6 +33,11 @@ def test_asset(name: str) -> None:
 def test_every_asset_is_in_the_licence_page(name: str) -> None:
     row = next(line for line in LICENCES.splitlines() if line.startswith(f"| `{name}`"))
     assert ASSETS[name].licence in row
+
+
+def test_every_shipped_asset_is_in_the_licence_page() -> None:
+    for folder in shipped("face-model").parent.iterdir():
+        assert f"| `{folder.name}` |" in LICENCES
 
 
 def test_what_generating_needs_can_be_had_from_a_registry() -> None:
