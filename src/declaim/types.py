@@ -9,7 +9,7 @@ otherwise; pictures are numpy arrays, 8 bits, RGB, row-major, origin at the top 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -184,6 +184,7 @@ class Frames:
         return int(self.images.shape[0])
 
 
+@runtime_checkable
 class SpeechEncoder(Protocol):
     """Turns speech into features at the video's frame rate.
 
