@@ -3,11 +3,8 @@
 Sample 0 is the presentation time of the first picture; a file without a picture starts with its first sample.
 Encoder priming, edit lists and start offsets are honoured: sound that begins after the picture is preceded by zeros,
 sound from before it is cut. Everything is streamed: decode -> mix -> resample (soxr HQ), so an hour costs only its
-result (230 MB as 16 kHz float32).
-
-Down-mix to mono, by channel: front left and right, 1/2; centre, 1/sqrt(2); side and back, 1/(2 sqrt(2)); LFE, 0.
-These are the weights of ITU-R BS.775 scaled so that two-channel sound is averaged; a phantom centre and a real one
-come out equally loud. Sums beyond full scale are clipped. Channels without a known layout are averaged.
+result (230 MB as 16 kHz float32). The down-mix to mono is in
+``declaim.media.downmix``.
 """
 
 import warnings
@@ -20,30 +17,21 @@ from typing import Any
 import numpy as np
 import soxr
 import torch
-from jaxtyping import Float32
 
 from declaim.errors import ConfigError, DeclaimWarning, NoAudio, Unreadable
 from declaim.media.container import (
-    MAX_PLAUSIBLE_GAP_S,
+    LONGEST_STEP_BACK_S,
     decoded,
     first_picture_time,
     frame_time,
+    longest_gap,
     open_media,
     sound_stream,
 )
 from declaim.media.declared import ends_open, stream_end
+from declaim.media.downmix import Block, mixed, to_float
 from declaim.timebase import SAMPLE_RATE
 from declaim.types import Speech
-
-Block = Float32[np.ndarray, "_ channels"]
-
-_ROOT_HALF = 0.5**0.5
-_MONO_WEIGHTS = {
-    "FC": _ROOT_HALF, "FL": 0.5, "FR": 0.5, "FLC": 0.5, "FRC": 0.5, "DL": 0.5, "DR": 0.5, "WL": 0.5, "WR": 0.5,
-    "SL": _ROOT_HALF / 2, "SR": _ROOT_HALF / 2, "BL": _ROOT_HALF / 2, "BR": _ROOT_HALF / 2, "BC": _ROOT_HALF / 2,
-    "LFE": 0.0, "LFE2": 0.0,
-}  # fmt: skip
-_INTEGER_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 
 _RESYNC_S = Fraction(1, 25)
 """Time stamps may wobble this much before a pause is filled or an overlap is cut."""
@@ -190,8 +178,10 @@ def _placed(path: Path, channels: int, report: SoundReport) -> Iterator[tuple[in
         clock = _Clock(origin, container, stream)
         report.declared_end_s, report.ends_open = stream_end(container, stream), ends_open(container)
         for frame in decoded(container, stream, report.damage):
-            block = _mixed(frame, channels, report)
-            report.count(len(block), frame_time(frame), frame.sample_rate)
+            values, nonfinite = to_float(frame)
+            report.values, report.nonfinite = report.values + values.size, report.nonfinite + nonfinite
+            report.count(len(values), frame_time(frame), frame.sample_rate)
+            block = mixed(values, [channel.name for channel in frame.layout.channels], channels)
             block = clock.place(block, frame_time(frame), frame.sample_rate)
             if len(block):
                 yield frame.sample_rate, block
@@ -206,8 +196,7 @@ class _Clock:
         self._end: Fraction | None = None
         if "mov" in container.format.name and stream.duration and stream.start_time is not None:
             self._end = (stream.start_time + stream.duration) * Fraction(stream.time_base)
-        length = Fraction(container.duration or 0, 1_000_000)
-        self._longest_gap = max(length, Fraction(MAX_PLAUSIBLE_GAP_S))
+        self._longest_gap = longest_gap(container)
         self._shift = Fraction(0)
 
     def place(self, block: Block, time: Fraction | None, rate: int) -> Block:
@@ -218,7 +207,9 @@ class _Clock:
         gap = start - expected
         if not self._first and abs(gap) <= _RESYNC_S:
             gap, start = Fraction(0), expected
-        elif gap > self._longest_gap or (gap < -1 and not self._first):  # the clock was reset: go on without a gap
+        elif gap > self._longest_gap or (
+            gap < -LONGEST_STEP_BACK_S and not self._first
+        ):  # the clock was reset: go on without a gap
             self._shift -= gap
             gap, start = Fraction(0), expected
         block = self._without_padding(block, start, rate)
@@ -236,45 +227,6 @@ class _Clock:
             return block
         excess = start + Fraction(len(block), rate) - self._end
         return block[: max(len(block) - round(excess * rate), 0)] if 0 < excess < _PADDING_S else block
-
-
-def _mixed(frame: Any, channels: int, report: SoundReport) -> Block:
-    """One decoded frame as float32 in [-1, 1], mixed to one or two channels; NaN and infinities become zero."""
-    raw = frame.to_ndarray()
-    names = [channel.name for channel in frame.layout.channels]
-    values = raw.T if frame.format.is_planar else raw.reshape(-1, len(names))
-    kind = frame.format.name.removesuffix("p")
-    if kind in _INTEGER_SCALE:
-        offset = 128 if kind == "u8" else 0
-        values = (values.astype(np.float32) - offset) * np.float32(1 / _INTEGER_SCALE[kind])
-    else:
-        values = values.astype(np.float32)
-        finite = np.isfinite(values)
-        if not finite.all():
-            report.nonfinite += int(values.size - finite.sum())
-            values = np.where(finite, values, np.float32(0))
-    report.values += values.size
-    return np.ascontiguousarray(values @ _mix_matrix(names, channels))
-
-
-def _mix_matrix(names: list[str], channels: int) -> Float32[np.ndarray, "inputs outputs"]:
-    """Weights from the file's channels to one or two."""
-    n = len(names)
-    if n == 1 or (n == 2 and channels == 2):
-        return np.eye(n, channels, dtype=np.float32) if n == 2 else np.ones((1, channels), np.float32)
-    if not all(name in _MONO_WEIGHTS for name in names):
-        return np.full((n, channels), 1 / n, np.float32)
-    weights = np.array([_MONO_WEIGHTS[name] for name in names], np.float32)
-    if not weights.any():
-        return np.full((n, channels), 1 / n, np.float32)
-    if channels == 1:
-        return weights[:, None]
-    left = np.array([0.0 if name.endswith("R") and name != "FC" else 1.0 for name in names])
-    right = np.array([0.0 if name.endswith("L") else 1.0 for name in names])
-    # A side goes wholly to its own ear, the middle to both: FL -> L with weight 1.
-    centre = left * right
-    both = np.stack([left, right], axis=1) * np.where(centre, weights, 2 * weights)[:, None]
-    return both.astype(np.float32)
 
 
 def _resampled(blocks: Iterator[tuple[int, Block]], sample_rate: int | None) -> Iterator[Block]:

@@ -21,8 +21,9 @@ VIDEO_FORMATS = frozenset((
 ))
 # fmt: on
 
-MAX_PLAUSIBLE_GAP_S = 60
-"""A jump of time stamps beyond this and beyond the file's own length is a fault of the file, not a pause."""
+LONGEST_STEP_BACK_S = 1
+"""Time stamps that fall back further than this were reset: what follows is joined on, not dropped."""
+_LONGEST_GAP_S = Fraction(60)
 
 
 def check_is_file(path: Path) -> None:
@@ -130,6 +131,11 @@ def frame_time(frame: Any) -> Fraction | None:
     """Presentation time of a decoded frame in seconds on the file's own clock."""
     stamp = frame.pts if frame.pts is not None else frame.dts
     return None if stamp is None or frame.time_base is None else stamp * Fraction(frame.time_base)
+
+
+def longest_gap(container: Any) -> Fraction:
+    """A jump of time stamps beyond this many seconds is a fault of the file, not a pause."""
+    return max(Fraction(container.duration or 0, 1_000_000), _LONGEST_GAP_S)
 
 
 def first_picture_time(path: Path) -> Fraction | None:

@@ -14,32 +14,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 
 from declaim.errors import ConfigError, DeclaimWarning, Unreadable
 from declaim.media.container import (
+    LONGEST_STEP_BACK_S,
     decoded,
     frame_time,
+    longest_gap,
     open_media,
     picture_stream,
     require_picture,
     sound_stream,
 )
 from declaim.media.declared import stream_end
+from declaim.media.upright import Picture, Upright, display_turn
 from declaim.timebase import FPS
 from declaim.types import Frames
 
-Picture = UInt8[np.ndarray, "_ _ 3"]
-
-_RUN_BYTES = 24 * 2**20
-_RUN_FRAMES = 32
+_RUN_BYTES = 12 * 2**20
+_RUN_FRAMES = 16
 """Frames come in runs of at most this many frames and bytes (but at least one frame)."""
 _TICK_S = Fraction(1, 1000)
 """Matroska rounds times to milliseconds: a picture up to one tick (at most this) late counts as in time."""
 _SHORTFALL_S = Fraction(1, 2)
-_BT601, _BT709 = 5, 1
-_BILINEAR, _AREA = (0x2 | 0x40000 | 0x2000, 0x20 | 0x40000 | 0x2000)
-"""swscale with exact rounding and full chroma; its fast path is 1/255 too dark and skips chroma interpolation."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +84,9 @@ def probe(path: str | Path) -> MediaInfo:
         frame = next(decoded(container, picture, []), None)
         if frame is None:
             raise Unreadable(f"cannot read {path}: its picture is corrupt, nothing of it could be decoded")
-        width, height = _upright_size(frame, picture, None)
-        turn = _display_turn(frame)
-        return MediaInfo(
-            float(seconds), _rate(picture), width, height, turn.degrees, has_video=True, has_audio=sound is not None
-        )
+        width, height = Upright(path, picture).size(frame)
+        degrees = display_turn(frame).quarters * 90
+        return MediaInfo(float(seconds), _rate(picture), width, height, degrees, True, has_audio=sound is not None)
 
 
 def read_frames(path: str | Path, fps: Fraction | None = FPS, max_side: int | None = None) -> Iterator[Frames]:
@@ -125,17 +120,12 @@ def read_frames(path: str | Path, fps: Fraction | None = FPS, max_side: int | No
         declared = stream_end(container, stream)
         if declared is not None:
             declared -= (stream.start_time or 0) * Fraction(stream.time_base or 0)
-        end = Fraction(0)
-        run: list[Picture] = []
-        for shown in _timed(decoded(container, stream, damage), stream):
-            end = shown.stop
-            for picture in _repeated(shown, fps, stream, max_side):
-                run.append(picture)
-                if len(run) >= _RUN_FRAMES or len(run) * picture.nbytes >= _RUN_BYTES:
-                    yield Frames(np.stack(run), rate)
-                    run = []
-        if run:
-            yield Frames(np.stack(run), rate)
+        timed = _Timed(stream, longest_gap(container))
+        pictures = _repeated(
+            timed.shown(decoded(container, stream, damage)), fps, Upright(path, stream, max_side), stream
+        )
+        yield from _runs(pictures, rate)
+    end = timed.end
     if not end:
         raise Unreadable(f"cannot read {path}: its picture is corrupt, nothing of it could be decoded")
     _warn(path, damage, end, declared)
@@ -151,7 +141,7 @@ def first_frame(path: str | Path) -> Picture:
     with open_media(path) as container:
         stream = require_picture(container, path)
         for frame in decoded(container, stream, []):
-            return _upright(frame, stream, None)
+            return Upright(path, stream)(frame)
     raise Unreadable(f"cannot read {path}: its picture is corrupt, nothing of it could be decoded")
 
 
@@ -164,105 +154,75 @@ class _Shown:
     stop: Fraction
 
 
-def _timed(frames: Iterator[Any], stream: Any) -> Iterator[_Shown]:
-    """Give every picture its stretch of time; pictures that come too late in the file are dropped."""
-    step = 1 / (_rate(stream) or FPS)
-    origin: Fraction | None = None
-    held, start = None, Fraction(0)
-    for frame in frames:
-        time = frame_time(frame)
-        if origin is None:
-            origin = time or Fraction(0)
-        now = time - origin if time is not None else start + (step if held is not None else 0)
-        if held is not None:
-            if now <= start:
+class _Timed:
+    """Gives every picture its stretch of time.
+
+    Attributes:
+        end: when the last picture so far ends, in seconds after the first picture.
+    """
+
+    def __init__(self, stream: Any, longest_gap: Fraction) -> None:
+        self.end = Fraction(0)
+        self._step = 1 / (_rate(stream) or FPS)
+        self._longest_gap = longest_gap
+        self._origin: Fraction | None = None
+
+    def shown(self, frames: Iterator[Any]) -> Iterator[_Shown]:
+        """Pictures in order; one that is due before its predecessor is dropped."""
+        held, start = None, Fraction(0)
+        for frame in frames:
+            now = self._time(frame, start + self._step if held is not None else start)
+            if held is not None and now <= start:
                 continue
-            yield _Shown(held, start, now)
-            step_seen = now - start
-            step = min(step_seen, Fraction(1)) if not _rate(stream) else step
-        held, start = frame, now
-    if held is not None:
-        own = Fraction(getattr(held, "duration", 0) or 0) * Fraction(held.time_base or 0)
-        yield _Shown(held, start, start + (own if 0 < own <= 10 else step))
+            if held is not None:
+                self.end = now
+                yield _Shown(held, start, now)
+            held, start = frame, now
+        if held is not None:
+            own = Fraction(getattr(held, "duration", 0) or 0) * Fraction(held.time_base or 0)
+            self.end = start + (own if 0 < own <= 10 else self._step)
+            yield _Shown(held, start, self.end)
+
+    def _time(self, frame: Any, due: Fraction) -> Fraction:
+        """Seconds after the first picture; ``due`` where the file says nothing or its clock was reset."""
+        time = frame_time(frame)
+        if time is None:
+            return due
+        if self._origin is None:
+            self._origin = time
+        if not -LONGEST_STEP_BACK_S <= time - self._origin - due <= self._longest_gap:
+            self._origin = time - due
+        return time - self._origin
 
 
-def _repeated(shown: _Shown, fps: Fraction | None, stream: Any, max_side: int | None) -> Iterator[Picture]:
-    """The picture as often as it is due at ``fps``: for every i with start <= i / fps < stop."""
-    if fps is None:
-        yield _upright(shown.frame, stream, max_side)
-        return
+def _repeated(shown: Iterator[_Shown], fps: Fraction | None, upright: Upright, stream: Any) -> Iterator[Picture]:
+    """Every picture as often as it is due at ``fps``: for every i with start <= i / fps < stop; or once."""
     late = min(Fraction(stream.time_base or _TICK_S), _TICK_S)
-    first, last = (ceil((time - late) * fps) for time in (shown.start, shown.stop))
-    if last > first:
-        picture = _upright(shown.frame, stream, max_side)
-        for _ in range(first, last):
-            yield picture
+    for each in shown:
+        first, last = (0, 1) if fps is None else (ceil((time - late) * fps) for time in (each.start, each.stop))
+        if last > first:
+            picture = upright(each.frame)
+            for _ in range(first, last):
+                yield picture
+
+
+def _runs(pictures: Iterator[Picture], fps: Fraction) -> Iterator[Frames]:
+    """Pictures in runs, each in an array of its own."""
+    run, n = np.zeros((0, 0, 0, 3), np.uint8), 0
+    for picture in pictures:
+        if n == len(run):
+            run, n = np.empty((max(min(_RUN_BYTES // picture.nbytes, _RUN_FRAMES), 1), *picture.shape), np.uint8), 0
+        run[n] = picture
+        n += 1
+        if n == len(run):
+            yield Frames(run, fps)
+    if 0 < n < len(run):
+        yield Frames(run[:n], fps)
 
 
 def _rate(stream: Any) -> Fraction | None:
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate
     return Fraction(rate) if rate else None
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """How the stored picture is turned for display: quarter turns clockwise after an optional left-right mirror."""
-
-    quarters: int
-    mirrored: bool
-
-    @property
-    def degrees(self) -> int:
-        return self.quarters * 90
-
-    def apply(self, image: Picture) -> Picture:
-        if self.mirrored:
-            image = image[:, ::-1]
-        return np.ascontiguousarray(np.rot90(image, -self.quarters))
-
-
-def _display_turn(frame: Any) -> _Turn:
-    """Read the display matrix (16.16 fixed point, row vectors: x' = a x + c y, y' = b x + d y, y down)."""
-    for side in frame.side_data:
-        if side.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(side), np.int32)[:5])
-            mirrored = a * d - b * c < 0
-            if mirrored:  # undo a mirror along x first: stored x -> -x
-                a, b = -a, -b
-            quarters = round(float(np.arctan2(b, a)) / (np.pi / 2)) % 4
-            return _Turn(quarters, mirrored)
-    return _Turn(0, False)
-
-
-def _upright_size(frame: Any, stream: Any, max_side: int | None) -> tuple[int, int]:
-    width, height = _stored_size(frame, stream, max_side)
-    return (height, width) if _display_turn(frame).quarters % 2 else (width, height)
-
-
-def _stored_size(frame: Any, stream: Any, max_side: int | None) -> tuple[int, int]:
-    """Width and height before turning, with square pixels, at most ``max_side``."""
-    aspect = Fraction(stream.sample_aspect_ratio or 1)
-    width = frame.width if not Fraction(1, 10) < aspect < 10 else max(round(frame.width * aspect), 1)
-    height = int(frame.height)
-    longest = max(width, height)
-    if max_side is not None and longest > max_side:
-        width, height = (max(round(side * max_side / longest), 1) for side in (width, height))
-    return width, height
-
-
-def _upright(frame: Any, stream: Any, max_side: int | None) -> Picture:
-    """A decoded frame as a contiguous upright RGB array.
-
-    Untagged colours are BT.709 from 720 lines up and BT.601 below, as players take them.
-    """
-    width, height = _stored_size(frame, stream, max_side)
-    if frame.colorspace in (0, 2) and not frame.format.is_rgb:
-        frame.colorspace = _BT709 if frame.height >= 720 else _BT601
-    scaled = (width, height) != (frame.width, frame.height)
-    flags = _AREA if scaled else _BILINEAR
-    rgb = frame.reformat(width, height, "rgb24", interpolation=flags, dst_color_range="JPEG", threads=1)
-    # Rows of a plane are padded to the alignment of the CPU: never take the plane's bytes as they are.
-    return _display_turn(frame).apply(np.ascontiguousarray(rgb.to_ndarray()))
 
 
 def _warn(path: Path, damage: list[str], end: Fraction, declared: Fraction | None) -> None:
