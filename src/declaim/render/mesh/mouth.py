@@ -16,6 +16,7 @@ JAW = (152, 175, 199, 200, 148, 377, 176, 400)
 """Points of the chin that move with the jaw bone."""
 TEETH_BEHIND_LIPS_CM = 0.65
 OVERBITE_CM = 0.12
+SLIT_CM = 0.28
 BITE_BELOW_LIPS_CM = 0.22
 """How far the upper teeth's biting edge lies below the line where the lips meet."""
 
@@ -157,9 +158,13 @@ def draw_mouth(
         shift = np.array([0.0, -0.35 * pixels_per_cm]) if texture is mouth.tongue else np.zeros(2)
         lay_over(inside, place(texture, plane - at + shift, (width, height)))
     gap = float(np.linalg.norm(now[13, :2] - now[14, :2])) / pixels_per_cm
-    inside *= shading(alpha, pixels_per_cm, gap)[..., None]
+    shade = shading(alpha, pixels_per_cm, gap)
+    inside *= shade[..., None]
+    # through a slit one sees the lips' own wet rims, not the depth of the mouth
+    slit = 1 - smoothstep(alpha.sum(0) / pixels_per_cm / SLIT_CM)[None, :, None].astype(np.float32)
     if mouth.mouth is not None:
-        _lay_own(mouth, inside, at, rigid)
+        _lay_own(mouth, inside, at, rigid, np.minimum(shade * 1.3, 1))
+    inside += (np.array(mouth.tones.crease, np.float32) - inside) * slit
     part = canvas[low[1] : high[1], low[0] : high[0]]
     mixed = part.astype(np.float32)
     mixed += (inside * 255 - mixed) * alpha[..., None]
@@ -180,7 +185,7 @@ def shading(
 
 def _lay_own(
     mouth: Mouth, inside: Float[np.ndarray, "height width 3"], at: Int[np.ndarray, " 2"],
-    rigid: Float[np.ndarray, "points 3"],
+    rigid: Float[np.ndarray, "points 3"], shade: Float[np.ndarray, "height width"],
 ) -> None:  # fmt: skip
     """The portrait's own teeth, which stay with the head."""
     own = mouth.mouth
@@ -193,4 +198,4 @@ def _lay_own(
     layer = np.dstack([own.image, own.alpha, own.teeth]).astype(np.float32)
     warped = cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     share = warped[..., 4] * warped[..., 3]
-    inside += (warped[..., :3] - inside) * share[..., None]
+    inside += (warped[..., :3] * shade[..., None] - inside) * share[..., None]

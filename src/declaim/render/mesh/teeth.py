@@ -26,6 +26,7 @@ class MouthTones:
     gum: tuple[float, float, float]
     tongue: tuple[float, float, float]
     dark: tuple[float, float, float]
+    crease: tuple[float, float, float]
 
     @classmethod
     def of(cls, image: UInt8[np.ndarray, "height width 3"], landmarks: Float[np.ndarray, "points 3"]) -> "MouthTones":
@@ -44,10 +45,11 @@ class MouthTones:
 
         lip_level = float(lips.mean())
         return cls(
-            teeth=tone((0.97, 0.93, 0.86), 0.93 * light, 0.1),
+            teeth=tone((0.97, 0.93, 0.86), 0.9 * light, 0.35),
             gum=tone((0.8, 0.5, 0.48), 0.8 * lip_level, 0.0),
             tongue=tone((0.78, 0.44, 0.43), 0.72 * lip_level, 0.0),
             dark=tone((0.5, 0.27, 0.25), min(0.13 * lip_level, 0.09), 0.0),
+            crease=tuple(float(c) for c in np.clip(lips * np.array([0.5, 0.42, 0.42]), 0, 1)),  # type: ignore[arg-type]
         )
 
 
@@ -122,10 +124,7 @@ def draw_teeth(tones: MouthTones, density: float, *, upper: bool) -> Texture:
     small = cv2.resize(rgba, (max(size[0] // finer, 2), max(size[1] // finer, 2)), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), max(0.35, 0.028 * density))
     top = 0.25 if not upper else tall - 0.25
-    if upper:
-        small = np.ascontiguousarray(small[::-1])
-    else:
-        small = np.ascontiguousarray(small[::-1])
+    small = np.ascontiguousarray(small[::-1])
     return Texture(small, density, (-HALF_WIDTH_CM, top))
 
 
