@@ -311,3 +311,66 @@ def test_real_footage(footage: Path) -> None:
     info = probe(path)
     n = sum(len(run) for run in read_frames(path))
     assert abs(n - info.duration_s * 25) <= 1
+
+
+def spliced(path: Path, first: list[Fraction], second: list[Fraction], sound: bool) -> Path:
+    """MPEG-TS whose clock jumps between two parts, as after a cut: two files joined byte by byte."""
+    parts = []
+    for k, times in enumerate((first, second)):
+        images = [numbered(i + k * len(first)) for i in range(len(times))]
+        part = path.with_name(f"part{k}.ts")
+        extra = {"sound": click(len(times) / 25, 0.5), "sound_start": times[0]} if sound else {}
+        parts.append(write_clip(part, times, images, container_options={"muxdelay": "0"}, **extra))
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("jump", [Fraction(-4), Fraction(2_000)])
+def test_a_reset_clock_neither_drops_nor_freezes(tmp_path: Path, jump: Fraction) -> None:
+    first = [Fraction(5) + Fraction(i, 25) for i in range(30)]
+    second = [first[-1] + jump + Fraction(i + 1, 25) for i in range(30)]
+    seen = numbers(spliced(tmp_path / "a.ts", first, second, sound=False))
+    assert 58 <= len(seen) <= 62
+    assert set(range(60)) - set(seen) <= {29, 30}
+
+
+def test_sound_and_picture_stay_together_over_a_reset_clock(tmp_path: Path) -> None:
+    from declaim.media import read_audio
+
+    first = [Fraction(5) + Fraction(i, 25) for i in range(50)]
+    second = [Fraction(1) + Fraction(i, 25) for i in range(50)]
+    path = spliced(tmp_path / "a.ts", first, second, sound=True)
+    samples = np.abs(read_audio(path).samples.numpy())
+    clicks = [int(np.argmax(samples[:24_000])) / 16_000, 1.5 + int(np.argmax(samples[24_000:])) / 16_000]
+    seen = numbers(path)
+    assert clicks[0] == pytest.approx(0.5, abs=0.005)
+    assert clicks[1] - 0.5 == pytest.approx(seen.index(60) / 25 - 10 / 25, abs=0.05)
+
+
+def test_a_picture_that_changes_its_size_is_scaled_to_the_first(tmp_path: Path) -> None:
+    paths = []
+    for k, size in enumerate([(64, 48), (128, 96)]):
+        paths.append(tmp_path / f"{k}.ts")
+        write_clip(
+            paths[-1],
+            [Fraction(i + 20 * k, 25) for i in range(20)],
+            [np.full((size[1], size[0], 3), 90, np.uint8)] * 20,
+        )
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(p.read_bytes() for p in paths))
+    shapes = {run.images.shape[1:] for run in read_frames(path)}
+    assert shapes == {(48, 64, 3)}
+    assert sum(len(run) for run in read_frames(path)) >= 38
+
+
+def test_hdr_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace = 18, 9, 9
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(1), format="rgb24")))
+        out.mux(stream.encode(None))
+    with pytest.warns(DeclaimWarning, match="HLG"):
+        assert numbers(path) == [1]

@@ -135,6 +135,8 @@ def frame_time(frame: Any) -> Fraction | None:
 
 def longest_gap(container: Any) -> Fraction:
     """A jump of time stamps beyond this many seconds is a fault of the file, not a pause."""
+    if container.format.name in ("mpegts", "mpeg"):  # no header: FFmpeg takes the jump itself for the length
+        return _LONGEST_GAP_S
     return max(Fraction(container.duration or 0, 1_000_000), _LONGEST_GAP_S)
 
 
