@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -220,7 +220,7 @@ def _track(video: Path, face: str | int | None, bars: Stages) -> tuple[Any, Any]
     return found, track_motion(found, FaceModel.from_pretrained())
 
 
-def _write_motion(path: Path, result: Any, pose_origin: str, points: Any = None) -> None:
+def _write_motion(path: Path, result: Any, pose_origin: Literal["camera", "rest"], points: Any = None) -> None:
     from declaim.export.arkit import write_arkit_json, write_live_link_csv
     from declaim.face.motion_file import write_motion
 

@@ -33,7 +33,7 @@ app.add_typer(assets.app, name="assets", help="List, pull, verify and remove the
 app.command("doctor")(doctor.doctor)
 
 
-def _version(value: bool) -> None:
+def _version(value: bool | None) -> None:
     if value:
         from declaim import __version__
 
@@ -43,7 +43,7 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool | None = typer.Option(None, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Options of the command itself."""
 
