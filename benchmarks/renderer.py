@@ -1,0 +1,231 @@
+"""Re-enactment, lip closure, blinks and speed of the mesh renderer: ``python -m benchmarks.renderer -o report.json``.
+
+Re-enactment: the first frame of every eval clip is the portrait, the clip's own tracked motion drives it, and the
+frames are compared with the clip. Everything stands beside the floor: the portrait held still.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.footage import DEFAULT_FOOTAGE, FootageClip, clips
+from benchmarks.report import Figure, figures_as_json, figures_table, markdown, provenance, write_report
+from declaim.errors import DeclaimError
+from declaim.face.layouts import FACE64, LIPS_INNER_LOWER, LIPS_INNER_UPPER, TRACKER_SCORES
+from declaim.face.model import FaceModel
+from declaim.face.tracker import FaceTracker, TrackedFace, track_motion
+from declaim.media import read_frames, write_video
+from declaim.metrics.averages import by_speaker
+from declaim.metrics.extractors import MobileFaceNet
+from declaim.metrics.functional.image import psnr, ssim
+from declaim.metrics.functional.lip import lmd
+from declaim.render.mesh import MeshRenderer
+from declaim.render.portrait import load_portrait
+from declaim.types import Frames, Motion, Portrait
+
+HEAD_BOX = 0.8
+"""Half side of the head crop, in heights of the face's box."""
+COLUMNS = ("psnr_head", "ssim_head", "psnr_frame", "ssim_frame", "lmd", "csim")
+BLINKS = [TRACKER_SCORES.index(n) for n in ("eyeBlinkLeft", "eyeBlinkRight")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.renderer", description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, help="JSON report")
+    parser.add_argument("--footage", type=Path, default=DEFAULT_FOOTAGE)
+    parser.add_argument("--per-speaker", type=int, default=1, help="clips of each speaker")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length taken of each clip")
+    parser.add_argument("--every", type=int, default=5, help="score every n-th frame")
+    parser.add_argument("--speed-only", action="store_true")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    report: dict[str, Any] = {"provenance": provenance()}
+    model, figures = FaceModel.from_pretrained(), []
+    report["speed"] = speed(model)
+    figures += [
+        Figure("frames/s at 512x512, with H.264", report["speed"]["encoded_fps"], low=60),
+        Figure("frames/s at 512x512, pictures only", report["speed"]["render_fps"], low=100),
+    ]
+    if not chosen.speed_only:
+        wanted = clips(chosen.footage, "eval", per_speaker=chosen.per_speaker)
+        report["reenactment"], summary = reenactment(wanted, model, round(chosen.seconds * 25), chosen.every)
+        for name in COLUMNS:
+            still, low = summary["still"][name], 0.0 if name == "lmd" else summary["still"][name]
+            high = summary["still"][name] if name == "lmd" else float("inf")
+            figures.append(Figure(f"re-enactment {name}", summary["ours"][name], low, high, f"held still {still:.4g}"))
+        report["smile"] = smile(wanted, model)
+        figures += [
+            Figure("lips of a smiling portrait, closed, cm", report["smile"]["closed_gap_cm"], high=0.1,
+                   beside=f"in the picture {report['smile']['picture_gap_cm']:.2f}"),
+            Figure("eyeBlink of rendered blinks", report["smile"]["blink_rendered"], low=0.4,
+                   beside=f"driving people {report['smile']['blink_truth']:.2f}"),
+        ]  # fmt: skip
+    report["figures"] = figures_as_json(figures)
+    print(figures_table(figures))
+    if chosen.output:
+        write_report(chosen.output, report)
+    return 0 if all(f.met is not False for f in figures) else 1
+
+
+def reenactment(
+    wanted: list[FootageClip], model: FaceModel, n_frames: int, every: int
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
+    rows: list[dict[str, Any]] = []
+    identity = MobileFaceNet.from_pretrained()
+    for clip in wanted:
+        truth = take(read_frames(clip.path), n_frames)
+        motion = track_motion(clip.track(), model).frames(0, len(truth))
+        with FaceTracker() as tracker:
+            portrait = load_portrait(truth[0], face="largest", model=model, tracker=tracker)
+            drawn = draw(model, portrait, motion, "first")
+            score = Scorer(tracker, identity, model, truth, range(every, len(truth), every))
+            row = {
+                "clip": clip.name,
+                "speaker": clip.speaker,
+                "ours": score(drawn),
+                "still": score([truth[0]] * len(truth)),
+            }
+        rows.append(row)
+        print(clip.name, *(f"{c} {row['ours'][c]:.4g} ({row['still'][c]:.4g})" for c in COLUMNS), flush=True)
+    summary = {
+        kind: {c: float(np.mean(list(by_speaker((r["speaker"], r[kind][c]) for r in rows).values()))) for c in COLUMNS}
+        for kind in ("ours", "still")
+    }
+    table = [(kind, *(f"{summary[kind][c]:.4g}" for c in COLUMNS)) for kind in summary]
+    print(markdown(("mean over speakers", *COLUMNS), table))
+    return rows, summary
+
+
+class Scorer:
+    """Compares pictures with a clip's, at some of its frames."""
+
+    def __init__(
+        self, tracker: FaceTracker, identity: MobileFaceNet, model: FaceModel, truth: list[np.ndarray], at: range
+    ) -> None:
+        self.tracker, self.identity, self.model, self.truth = tracker, identity, model, truth
+        self.faces = {i: face for i in at if (face := see(tracker, truth[i])) is not None}
+
+    def __call__(self, pictures: list[np.ndarray]) -> dict[str, float]:
+        values: dict[str, list[float]] = {c: [] for c in COLUMNS}
+        shapes: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for i, face in self.faces.items():
+            picture, truth, box = pictures[i], self.truth[i], head_box(face)
+            values["psnr_head"].append(psnr(picture[box], truth[box]))
+            values["ssim_head"].append(ssim(picture[box], truth[box]))
+            values["psnr_frame"].append(psnr(picture, truth))
+            values["ssim_frame"].append(ssim(picture, truth))
+            found = see(self.tracker, picture)
+            if found is not None:
+                shapes.append((found.points, face.points))
+                values["csim"].append(self.identity.csim(picture, found.points, truth, face.points))
+        size = self.truth[0].shape[1::-1]
+        ours, theirs = (
+            self.model.pose_free(torch.stack([s[k] for s in shapes]), (size[0], size[1]))[0] for k in (0, 1)
+        )
+        values["lmd"].append(float(lmd(ours, theirs)))
+        return {c: float(np.mean(v)) for c, v in values.items()}
+
+
+def smile(wanted: list[FootageClip], model: FaceModel) -> dict[str, float]:
+    """Closed lips and blinks of real people on the smiling demo portrait, seen by the tracker."""
+    portrait = smiling_portrait(model)
+    size = (portrait.image.shape[1], portrait.image.shape[0])
+    closed, opened, blink, blink_truth = [], [], [], []
+    with FaceTracker() as tracker:
+        for clip in wanted:
+            track = clip.track()
+            motion = track_motion(track, model)
+            still = motion.replace(rotation=motion["rotation"] * 0, translation=motion["translation"] * 0)
+            wide = opening(model.points(motion["expression"]))
+            lids = track.scores[:, BLINKS].mean(1)
+            chosen = [*wide.argsort()[:3].tolist(), *wide.argsort()[-3:].tolist(), int(lids.argmax())]
+            picked = Motion(still.values[chosen], still.layout)
+            faces = [see(tracker, image) for image in draw(model, portrait, picked, "rest")]
+            seen = [None if f is None else model.pose_free(f.points, size)[0] for f in faces]
+            gaps = [None if s is None else float(opening(s)) for s in seen]
+            if wide.min() < 0.1:
+                closed += [g for g in gaps[:3] if g is not None]
+            opened += [g for g in gaps[3:6] if g is not None]
+            if lids.max() > 0.5 and faces[6] is not None:
+                blink.append(float(faces[6].scores[BLINKS].mean()))
+                blink_truth.append(float(lids.max()))
+    return {
+        "picture_gap_cm": float(opening(model.pose_free(portrait.landmarks, size)[0])),
+        "closed_gap_cm": float(np.mean(closed)),
+        "closed_gap_cm_p90": float(np.quantile(closed, 0.9)),
+        "open_gap_cm": float(np.mean(opened)),
+        "blink_rendered": float(np.mean(blink)),
+        "blink_truth": float(np.mean(blink_truth)),
+    }
+
+
+def speed(model: FaceModel, n_frames: int = 250) -> dict[str, float]:
+    """Frames per second on this machine, without the start."""
+    portrait = smiling_portrait(model)
+    generator = torch.Generator().manual_seed(0)
+    steps = torch.randn(n_frames, 70, generator=generator).cumsum(0) / 12
+    values = torch.cat([steps[:, :64], steps[:, 64:67] * 0.05, steps[:, 67:] * 0.2], 1)
+
+    motion = Motion(values, FACE64)
+    started = time.perf_counter()
+    run = MeshRenderer(model=model).render(portrait, motion)
+    head = next(run)
+    first = time.perf_counter() - started
+    rest = sum(len(part) for part in run)
+    render_fps = rest / (time.perf_counter() - started - first)
+    with tempfile.TemporaryDirectory() as folder:
+        run = MeshRenderer(model=model).render(portrait, motion)
+        head = next(run)
+        started = time.perf_counter()
+        write_video(Path(folder) / "speed.mp4", chain([head], run))
+        encoded_fps = n_frames / (time.perf_counter() - started)
+    return {"first_run_s": first, "render_fps": render_fps, "encoded_fps": encoded_fps}
+
+
+def smiling_portrait(model: FaceModel) -> Portrait:
+    """The public-domain astronaut portrait, 512x512, who smiles and shows her teeth."""
+    from skimage.data import astronaut
+
+    return load_portrait(astronaut(), model=model)
+
+
+def opening(shape: torch.Tensor) -> torch.Tensor:
+    """Mean vertical gap of the inner lips, cm; overlap counts as closed."""
+    upper, lower = list(LIPS_INNER_UPPER[3:8]), list(LIPS_INNER_LOWER[3:8])
+    return (shape[..., upper, 1] - shape[..., lower, 1]).clamp(min=0).mean(-1)
+
+
+def draw(model: FaceModel, portrait: Portrait, motion: Motion, anchor: Any) -> list[np.ndarray]:
+    return [image for part in MeshRenderer(model=model).render(portrait, motion, anchor) for image in part.images]
+
+
+def take(runs: Iterator[Frames], n_frames: int) -> list[np.ndarray]:
+    return list(islice((np.ascontiguousarray(image) for part in runs for image in part.images), n_frames))
+
+
+def see(tracker: FaceTracker, image: np.ndarray) -> TrackedFace | None:
+    faces = tracker.detect(image, thorough=False)
+    return max(faces, key=lambda f: f.height) if faces else None
+
+
+def head_box(face: TrackedFace) -> tuple[slice, slice]:
+    left, top, right, bottom = face.box
+    half = HEAD_BOX * max(bottom - top, right - left)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    low, high = (max(int(x - half), 0), max(int(y - half), 0)), (int(x + half), int(y + half))
+    return slice(low[1], min(high[1], face.size[1])), slice(low[0], min(high[0], face.size[0]))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except DeclaimError as error:
+        sys.exit(str(error))
