@@ -22,12 +22,18 @@ def reference_state(ours):
         q, k, v = layer.qkv.weight.chunk(3)
         bq, _, bv = layer.qkv.bias.chunk(3)
         parts = {
-            "self_attn.q_proj.weight": q, "self_attn.k_proj.weight": k, "self_attn.v_proj.weight": v,
-            "self_attn.q_proj.bias": bq, "self_attn.v_proj.bias": bv,
+            "self_attn.q_proj.weight": q,
+            "self_attn.k_proj.weight": k,
+            "self_attn.v_proj.weight": v,
+            "self_attn.q_proj.bias": bq,
+            "self_attn.v_proj.bias": bv,
         }
         for theirs, module in (
-            ("self_attn.out_proj", layer.out), ("fc1", layer.up), ("fc2", layer.down),
-            ("self_attn_layer_norm", layer.attention_norm), ("final_layer_norm", layer.mlp_norm),
+            ("self_attn.out_proj", layer.out),
+            ("fc1", layer.up),
+            ("fc2", layer.down),
+            ("self_attn_layer_norm", layer.attention_norm),
+            ("final_layer_norm", layer.mlp_norm),
         ):
             parts |= {f"{theirs}.weight": module.weight, f"{theirs}.bias": module.bias}
         state |= {f"layers.{i}.{name}": value for name, value in parts.items()}
@@ -41,8 +47,13 @@ def test_encoder_equals_transformers():
     for layer in ours.layers:
         layer.qkv.bias.data[64:128] = 0.0  # Whisper's keys have no bias
     config = WhisperConfig(
-        d_model=64, encoder_attention_heads=1, encoder_layers=2, encoder_ffn_dim=256, num_mel_bins=80,
-        max_source_positions=50, dropout=0.0,
+        d_model=64,
+        encoder_attention_heads=1,
+        encoder_layers=2,
+        encoder_ffn_dim=256,
+        num_mel_bins=80,
+        max_source_positions=50,
+        dropout=0.0,
     )
     theirs = Reference(config).eval()
     theirs.load_state_dict(reference_state(ours))

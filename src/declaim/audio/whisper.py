@@ -31,6 +31,7 @@ class WhisperLayer(nn.Module):
         self.down = nn.Linear(4 * dim, dim)
 
     def forward(self, x: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
+        """Mix the steps with each other, then transform each on its own."""
         batch, steps, dim = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(batch, steps, 3, self.heads, dim // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
@@ -50,9 +51,7 @@ class WhisperEncoder(nn.Module):
         steps: positions, at 50 Hz.
     """
 
-    def __init__(
-        self, dim: int = 384, heads: int = 6, layers: int = 4, mels: int = 80, steps: int = N_STEPS
-    ) -> None:
+    def __init__(self, dim: int = 384, heads: int = 6, layers: int = 4, mels: int = 80, steps: int = N_STEPS) -> None:
         super().__init__()
         self.conv1 = nn.Conv1d(mels, dim, 3, padding=1)
         self.conv2 = nn.Conv1d(dim, dim, 3, stride=2, padding=1)

@@ -1,4 +1,4 @@
-"""Footage to training data: every clip tracked and its speech encoded, once, into a folder of small files.
+r"""Footage to training data: every clip tracked and its speech encoded, once, into a folder of small files.
 
     clip.mkv --> face tracker --> motion (25 fps) ----> <name>_1.00.npz   features, motion, valid
              \-> sound --> encoder --> features  --/
@@ -60,9 +60,7 @@ def at_tempo(speech: Speech, speed: float) -> Speech:
     return Speech(resample(Speech(ready.samples, round(SAMPLE_RATE * speed))).samples, SAMPLE_RATE)
 
 
-def motion_at_tempo(
-    values: Float[Tensor, "frames dim"], n_frames: int, speed: float
-) -> Float[Tensor, "resampled dim"]:
+def motion_at_tempo(values: Float[Tensor, "frames dim"], n_frames: int, speed: float) -> Float[Tensor, "resampled dim"]:
     """Motion sampled at ``speed`` times the rate for ``n_frames`` frames, linearly; the last row is held."""
     at = (torch.arange(n_frames, dtype=torch.float64) * speed).clamp(max=len(values) - 1)
     low = at.floor().long()
@@ -131,7 +129,9 @@ def usable_motion(track: Track, model: FaceModel) -> Motion:
     return track_motion(track, model)
 
 
-def save_clip(path: Path, speaker: str, features: Float[Tensor, "frames features"], motion: Motion, speed: float) -> None:
+def save_clip(
+    path: Path, speaker: str, features: Float[Tensor, "frames features"], motion: Motion, speed: float
+) -> None:
     """Write one prepared clip; features of frames that the video lacks are dropped."""
     n_frames = min(len(features), round(len(motion) / speed))
     valid = torch.ones(len(motion), dtype=torch.bool) if motion.valid is None else motion.valid

@@ -15,9 +15,7 @@ def _roots(alpha_bar: Level, like: Tensor) -> tuple[Tensor, Tensor]:
     return level.sqrt().to(like.dtype), (1.0 - level).sqrt().to(like.dtype)
 
 
-def q_sample(
-    x0: Float[Tensor, "*shape"], eps: Float[Tensor, "*shape"], alpha_bar: Level
-) -> Float[Tensor, "*shape"]:
+def q_sample(x0: Float[Tensor, "*shape"], eps: Float[Tensor, "*shape"], alpha_bar: Level) -> Float[Tensor, "*shape"]:
     """The noisy signal.
 
     Paper: FD2Talk (MM 2024), eq. 2.
@@ -26,9 +24,7 @@ def q_sample(
     return signal * x0 + noise * eps
 
 
-def x0_to_eps(
-    x0: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level
-) -> Float[Tensor, "*shape"]:
+def x0_to_eps(x0: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level) -> Float[Tensor, "*shape"]:
     """The noise that leads from ``x0`` to ``x_t``.
 
     Paper: DDIM (Song et al. 2021), eq. 9 solved for the noise.
@@ -37,9 +33,7 @@ def x0_to_eps(
     return (x_t - signal * x0) / noise
 
 
-def eps_to_x0(
-    eps: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level
-) -> Float[Tensor, "*shape"]:
+def eps_to_x0(eps: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level) -> Float[Tensor, "*shape"]:
     """The signal from which ``eps`` leads to ``x_t``.
 
     Paper: DDIM (Song et al. 2021), eq. 9.
@@ -48,9 +42,7 @@ def eps_to_x0(
     return (x_t - noise * eps) / signal
 
 
-def x0_to_v(
-    x0: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level
-) -> Float[Tensor, "*shape"]:
+def x0_to_v(x0: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level) -> Float[Tensor, "*shape"]:
     """The velocity ``sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x0``.
 
     Paper: Progressive distillation (Salimans and Ho 2022), section 4.
@@ -59,9 +51,7 @@ def x0_to_v(
     return signal * x0_to_eps(x0, x_t, alpha_bar) - noise * x0
 
 
-def v_to_x0(
-    v: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level
-) -> Float[Tensor, "*shape"]:
+def v_to_x0(v: Float[Tensor, "*shape"], x_t: Float[Tensor, "*shape"], alpha_bar: Level) -> Float[Tensor, "*shape"]:
     """The signal from the velocity.
 
     Paper: Progressive distillation (Salimans and Ho 2022), appendix D.

@@ -27,6 +27,7 @@ def ddim_step(
     x0: Float[Tensor, "*shape"],
     alpha_bar: float,
     alpha_bar_next: float,
+    *,
     sigma: float = 0.0,
     eps: Float[Tensor, "*shape"] | None = None,
 ) -> Float[Tensor, "*shape"]:
@@ -67,6 +68,7 @@ def sample_ddim(
     x_start: Float[Tensor, "*shape"],
     schedule: Schedule,
     steps: Sequence[int],
+    *,
     eta: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "*shape"]:
@@ -87,5 +89,5 @@ def sample_ddim(
         level, next_level = schedule.at(step), schedule.at(following)
         sigma = ddim_sigma(level, next_level, eta)
         eps = torch.randn(x_t.shape, generator=generator, dtype=x_t.dtype) if sigma > 0.0 else None
-        x_t = ddim_step(x_t, denoise(x_t, step), level, next_level, sigma, eps)
+        x_t = ddim_step(x_t, denoise(x_t, step), level, next_level, sigma=sigma, eps=eps)
     return x_t

@@ -1,7 +1,7 @@
 """What every motion method offers."""
 
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from declaim.types import Motion, OnStep, Speech
 
 
+@runtime_checkable
 class Method(Protocol):
     """A way from speech to motion, trained on footage.
 

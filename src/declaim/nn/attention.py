@@ -55,6 +55,7 @@ class FrameAttention(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch frames dim"], context: Float[Tensor, "batch frames dim"]
     ) -> Float[Tensor, "batch frames dim"]:
+        """Gather from ``context`` what the frames of ``x`` ask for."""
         batch, frames, dim = x.shape
         q = self.query(x).view(batch, frames, self.heads, -1).transpose(1, 2)
         k, v = self.key_value(context).view(batch, frames, 2, self.heads, -1).permute(2, 0, 3, 1, 4)

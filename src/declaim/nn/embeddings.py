@@ -33,5 +33,6 @@ class StepEmbedding(nn.Module):
         self.dim = dim
 
     def forward(self, step: Int[Tensor, " batch"]) -> Float[Tensor, "batch dim"]:
+        """Embed the step of every sequence."""
         embedded: Tensor = self.layers(sinusoid(step.float() * self.scale, self.dim))
         return embedded

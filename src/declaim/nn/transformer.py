@@ -31,6 +31,7 @@ class CrossBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch frames dim"], context: Float[Tensor, "batch frames dim"]
     ) -> Float[Tensor, "batch frames dim"]:
+        """Update the frames from each other, from the context, and each on its own."""
         normed = self.self_norm(x)
         x = x + self.dropout(self.self_attention(normed, normed))
         x = x + self.dropout(self.cross_attention(self.cross_norm(x), context))
@@ -54,5 +55,6 @@ class ConvBlock(nn.Module):
         self.layers = nn.Sequential(nn.GELU(), nn.Dropout(dropout))
 
     def forward(self, x: Float[Tensor, "batch frames dim"]) -> Float[Tensor, "batch frames dim"]:
+        """Add to every frame what the convolution makes of its neighbourhood."""
         mixed: Tensor = self.layers(self.conv(self.norm(x).transpose(1, 2)).transpose(1, 2))
         return x + mixed

@@ -1,0 +1,1 @@
+"""Training of motion methods: loop, moving averages, checkpoints, validation."""

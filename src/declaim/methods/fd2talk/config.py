@@ -1,4 +1,4 @@
-"""Settings of FD2Talk's motion stage. Numbers are the paper's in ``paper()`` and our own measurements in ``default()``."""
+"""Settings of FD2Talk's motion stage: the paper's numbers in ``paper()``, our own measurements in ``default()``."""
 
 from typing import Literal
 
@@ -12,13 +12,13 @@ class DenoiserConfig(BaseModel):
 
     dim: int = Field(128, gt=0)
     """Width."""
-    layers: int = Field(4, gt=0)
+    layers: int = Field(3, gt=0)
     """Transformer layers."""
     heads: int = Field(4, gt=0)
     """Attention heads."""
     reach: int = Field(12, ge=0)
     """Frames to either side with a learnt relative place; 0 uses absolute sinusoids instead."""
-    speech_layers: int = Field(3, ge=0)
+    speech_layers: int = Field(2, ge=0)
     """Temporal convolutions on the speech features before the transformer; 0 as in the paper."""
     dropout: float = Field(0.3, ge=0.0, lt=1.0)
     """Dropout on every branch, in training."""
@@ -39,7 +39,7 @@ class FD2TalkConfig(BaseModel):
     """Width of the speech features."""
     expression: DenoiserConfig = DenoiserConfig()
     """The expression transformer."""
-    pose: DenoiserConfig = DenoiserConfig(dim=96, layers=3)
+    pose: DenoiserConfig = DenoiserConfig(dim=64, speech_layers=1)
     """The head pose transformer."""
     band: int = Field(3, ge=0)
     """k of the alignment mask."""

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -30,6 +30,7 @@ LEARNT_RAD = 0.03
 """Amplitude to which a moving speaker's poses are brought for learning; only ratios matter."""
 
 
+@runtime_checkable
 class TrackedClip(Protocol):
     """What a training clip must offer; see `declaim.data.prepare.PreparedClip`."""
 
@@ -79,7 +80,9 @@ def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], mode
     typical = _mean([_mouth_sd(group, anatomy) for group in grouped.values()])
     scales = {s: lip_scale([c.motion[:, :N_EXPRESSION] for c in g], anatomy, typical) for s, g in grouped.items()}
     turns = {s: _turning(g) for s, g in grouped.items()}
-    material = [_material(c, anatomy, blink, scales[c.speaker], turns[c.speaker], mirror) for c in clips]
+    material = [
+        _material(c, anatomy, blink, scale=scales[c.speaker], turning=turns[c.speaker], mirror=mirror) for c in clips
+    ]
     normalizer = _normalizer(clips, material, anatomy, _mean(list(turns.values())))
     return Measured(_with_blinks(normalizer, path, timing), material)
 
@@ -124,6 +127,7 @@ def _material(
     clip: TrackedClip,
     anatomy: Anatomy,
     blink: Float[Tensor, " expression"],
+    *,
     scale: float,
     turning: float,
     mirror: Float[Tensor, "expression expression"],
@@ -132,14 +136,10 @@ def _material(
     pose = pose_around_rest(clip.motion[:, N_EXPRESSION:], clip.valid) * (LEARNT_RAD / max(turning, STILL_RAD))
     mirrored = torch.cat([expression @ mirror, mirror_rotation(pose[:, :3]), mirror_translation(pose[:, 3:])], 1)
     counted = clip.valid & (turning >= STILL_RAD)
-    return Material(
-        clip.speaker, clip.features, torch.cat([expression, pose], 1), mirrored, clip.valid, counted
-    )
+    return Material(clip.speaker, clip.features, torch.cat([expression, pose], 1), mirrored, clip.valid, counted)
 
 
-def _normalizer(
-    clips: Sequence[TrackedClip], material: list[Material], anatomy: Anatomy, turning: float
-) -> Normalizer:
+def _normalizer(clips: Sequence[TrackedClip], material: list[Material], anatomy: Anatomy, turning: float) -> Normalizer:
     """Means and standard deviations, every speaker counting by the root of his minutes."""
     seconds: dict[str, int] = defaultdict(int)
     for m in material:

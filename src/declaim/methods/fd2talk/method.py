@@ -95,7 +95,9 @@ class FD2Talk(nn.Module):
             x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], level))
             estimates.append(network(x_t, step, network.listen(heard_speech), given))
         counted, pose_counted = mask & ~given, (mask if pose_mask is None else pose_mask) & ~given
-        return first_stage_losses(x0, torch.cat(estimates, -1), counted, pose_counted, self.config, self.normalizer)
+        return first_stage_losses(
+            x0, torch.cat(estimates, -1), counted, pose_counted, config=self.config, normalizer=self.normalizer
+        )
 
     # --- inference ---------------------------------------------------------------------------------------------------
 
@@ -163,7 +165,7 @@ class FD2Talk(nn.Module):
             for network, columns, stream in ((self.expression, slice(0, N_EXPRESSION), 0),
                                              (self.pose, slice(N_EXPRESSION, FACE64.dim), 1)):  # fmt: skip
                 finished = normal[window.begin : window.start, columns]
-                sampled = self._sample(network, heard, finished, window, visited, seed, stream)
+                sampled = self._sample(network, heard, finished, window, visited=visited, seed=seed, stream=stream)
                 normal[window.start : window.stop, columns] = sampled[: window.stop - window.start]
             if on_step:
                 on_step(window.stop, n_frames)
@@ -189,6 +191,7 @@ class FD2Talk(nn.Module):
         speech: Float[Tensor, "1 window features"],
         finished: Float[Tensor, "prefix columns"],
         window: Window,
+        *,
         visited: list[int],
         seed: int,
         stream: int,

@@ -1,4 +1,4 @@
-"""The diffusion transformer that estimates clean motion from noisy motion and speech (one for expression, one for pose)."""
+"""The diffusion transformer that estimates clean motion from noisy motion and speech."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,6 +20,7 @@ class SpeechPath(nn.Module):
         self.convs = nn.ModuleList(ConvBlock(config.dim, dropout=config.dropout) for _ in range(config.speech_layers))
 
     def forward(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
+        """Turn features into hidden states of the same frames."""
         if self.training and self.noise > 0.0:
             speech = speech + self.noise * torch.randn_like(speech)
         hidden: Tensor = self.project(self.dropout(speech))
@@ -79,12 +80,10 @@ class MotionDenoiser(nn.Module):
         embedded = self.step(step)[:, None].expand_as(heard)
         condition = self.condition(torch.cat([heard, embedded], -1))
         x = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
-        if self.absolute:
-            x = x + sinusoid(torch.arange(x.shape[1], dtype=torch.float32), x.shape[2])
-        else:
-            # Deviation: speech of the same frame is also added to the input; with minutes of footage the network
-            # learns the lips sooner from it than through attention alone.
-            x = x + condition
+        # Deviation: without absolute places the speech of the same frame is also added to the input; with minutes of
+        # footage the network learns the lips sooner from it than through attention alone.
+        places = sinusoid(torch.arange(x.shape[1], dtype=torch.float32), x.shape[2])
+        x = x + (places if self.absolute else condition)
         for block in self.blocks:
             x = block(x, condition)
         estimate: Tensor = self.leave(self.norm(x))

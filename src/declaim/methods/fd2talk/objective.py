@@ -50,6 +50,7 @@ def first_stage_losses(
     estimate: Float[Tensor, "batch frames dim"],
     mask: Bool[Tensor, "batch frames"],
     pose_mask: Bool[Tensor, "batch frames"],
+    *,
     config: FD2TalkConfig,
     normalizer: Normalizer,
 ) -> dict[str, Float[Tensor, ""]]:

@@ -7,15 +7,23 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from declaim.face.layouts import LEFT_EYE_LOWER, LEFT_EYE_UPPER, LIPS, LIPS_INNER_LOWER, LIPS_INNER_UPPER
-from declaim.face.layouts import RIGHT_EYE_LOWER, RIGHT_EYE_UPPER, N_EXPRESSION
+from declaim.face.layouts import (
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    LIPS,
+    LIPS_INNER_LOWER,
+    LIPS_INNER_UPPER,
+    N_EXPRESSION,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+)
 from declaim.face.model import FaceModel
 from declaim.face.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 
 LIP_DIRECTIONS = 10
 """Directions in b that are the lips': they hold 99 % of the lip points' variance."""
 STILL_RAD = 0.012
-"""Head rotation (root mean square of an axis) below which a speaker's pose is mostly tracking noise: not learnt from."""
+"""Head rotation (root mean square of an axis) below which a speaker's pose is mostly tracking noise, not learnt."""
 SCALE_LIMITS = (0.6, 1.7)
 """How much a speaker's lip motion may be scaled to the common amplitude."""
 
@@ -122,9 +130,7 @@ def mean_blink(
     return course[:, None] * direction, counts
 
 
-def pose_around_rest(
-    pose: Float[Tensor, "frames 6"], valid: Bool[Tensor, " frames"]
-) -> Float[Tensor, "frames 6"]:
+def pose_around_rest(pose: Float[Tensor, "frames 6"], valid: Bool[Tensor, " frames"]) -> Float[Tensor, "frames 6"]:
     """Rotation relative to the clip's mean rotation and translation relative to its mean."""
     matrices = matrix_from_axis_angle(pose[:, :3])
     u, _, vt = torch.linalg.svd(matrices[valid].mean(0))
@@ -132,9 +138,7 @@ def pose_around_rest(
     return torch.cat([rotation, pose[:, 3:] - pose[valid, 3:].mean(0)], 1)
 
 
-def lip_scale(
-    clips: Sequence[Float[Tensor, "_ expression"]], anatomy: Anatomy, typical_cm: float
-) -> float:
+def lip_scale(clips: Sequence[Float[Tensor, "_ expression"]], anatomy: Anatomy, typical_cm: float) -> float:
     """Factor that brings a speaker's mouth opening to the typical standard deviation."""
     spread = float(torch.cat([c @ anatomy.mouth - (c @ anatomy.mouth).mean() for c in clips]).std())
     return min(max(typical_cm / max(spread, 1e-6), SCALE_LIMITS[0]), SCALE_LIMITS[1])

@@ -1,0 +1,91 @@
+"""Training batches: speakers count by the root of their minutes, sequences start anywhere, half of them mirrored."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+@runtime_checkable
+class Example(Protocol):
+    """One clip ready to learn from."""
+
+    speaker: str
+    features: Float[Tensor, "frames features"]
+    target: Float[Tensor, "frames dim"]
+    mirrored: Float[Tensor, "frames dim"]
+    mask: Bool[Tensor, " frames"]
+    pose_mask: Bool[Tensor, " frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sequences of one length, zeros where a clip was shorter (mask False there)."""
+
+    features: Float[Tensor, "batch frames features"]
+    target: Float[Tensor, "batch frames dim"]
+    mask: Bool[Tensor, "batch frames"]
+    pose_mask: Bool[Tensor, "batch frames"]
+
+
+class BalancedSampler:
+    """Draws batches; batch number ``i`` of a seed is always the same one, so that a resumed run goes on exactly.
+
+    Args:
+        examples: the clips.
+        frames: length of a sequence.
+        batch_size: sequences in a batch.
+        seed: the order.
+        mirror: whether half of the sequences are mirrored.
+        cap_frames: a speaker with more frames than this counts as if he had this many.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        frames: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        mirror: bool = True,
+        cap_frames: int = 3000,
+    ) -> None:
+        self.examples = list(examples)
+        self.frames, self.batch_size, self.seed, self.mirror = frames, batch_size, seed, mirror
+        grouped: dict[str, list[int]] = defaultdict(list)
+        for i, example in enumerate(self.examples):
+            grouped[example.speaker].append(i)
+        self._groups = list(grouped.values())
+        lengths = [np.array([len(self.examples[i].target) for i in group], float) for group in self._groups]
+        self._within = [length / length.sum() for length in lengths]
+        share = np.array([min(length.sum(), cap_frames) ** 0.5 for length in lengths])
+        self._share = share / share.sum()
+
+    def batch(self, number: int) -> Batch:
+        """Batch ``number`` (0, 1, ...)."""
+        rng = np.random.default_rng((self.seed, number))
+        rows = [self._sequence(rng) for _ in range(self.batch_size)]
+        features, target, mask, pose_mask = (torch.stack(column) for column in zip(*rows, strict=True))
+        return Batch(features, target, mask, pose_mask)
+
+    def _sequence(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        speaker = rng.choice(len(self._groups), p=self._share)
+        example = self.examples[self._groups[speaker][rng.choice(len(self._within[speaker]), p=self._within[speaker])]]
+        spare = len(example.target) - self.frames
+        start = int(rng.integers(0, spare + 1)) if spare > 0 else 0
+        target = example.mirrored if self.mirror and rng.random() < 0.5 else example.target
+        columns = (example.features, target, example.mask, example.pose_mask)
+        return tuple(_cut(c, start, self.frames) for c in columns)  # type: ignore[return-value]
+
+
+def _cut(rows: Tensor, start: int, frames: int) -> Tensor:
+    """``frames`` rows from ``start``, filled up with zeros (False)."""
+    piece = rows[start : start + frames]
+    if len(piece) == frames:
+        return piece
+    return torch.cat([piece, piece.new_zeros(frames - len(piece), *piece.shape[1:])])

@@ -1,0 +1,48 @@
+"""Figures on held-out speakers while training: how well generated lips follow the truth, and how much things move."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+Figures = dict[str, float]
+
+
+def correlation(a: Float[Tensor, " frames"], b: Float[Tensor, " frames"]) -> float:
+    """Pearson's correlation; 0 if one of them does not move."""
+    a, b = a - a.mean(), b - b.mean()
+    size = float(a.norm() * b.norm())
+    return float(a @ b) / size if size > 1e-8 else 0.0
+
+
+def mouth_figures(
+    curves: Iterable[tuple[str, Float[Tensor, " frames"], Float[Tensor, " frames"]]],
+) -> Figures:
+    """Correlation and amplitude ratio of the mouth's opening, averaged by speaker.
+
+    Args:
+        curves: (speaker, generated opening, true opening) of every clip and seed.
+    """
+    correlations: dict[str, list[float]] = defaultdict(list)
+    spreads: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for speaker, generated, truth in curves:
+        correlations[speaker].append(correlation(generated, truth))
+        spreads[speaker].append((float(generated.std()), float(truth.std())))
+    ratios = [sum(g for g, _ in pairs) / sum(t for _, t in pairs) for pairs in spreads.values()]
+    means = [sum(values) / len(values) for values in correlations.values()]
+    return {"mouth_correlation": sum(means) / len(means), "mouth_amplitude": sum(ratios) / len(ratios)}
+
+
+def opening_curves(
+    generate: Callable[[Float[Tensor, "frames features"], int], Float[Tensor, "frames dim"]],
+    clips: Sequence[tuple[str, Float[Tensor, "frames features"], Float[Tensor, "frames dim"]]],
+    opening: Callable[[Float[Tensor, "frames dim"]], Float[Tensor, " frames"]],
+    seeds: Sequence[int],
+) -> list[tuple[str, Float[Tensor, " frames"], Float[Tensor, " frames"]]]:
+    """Generated and true mouth openings of clips (speaker, features, motion), once per seed."""
+    return [
+        (speaker, opening(generate(features, seed)), opening(motion))
+        for speaker, features, motion in clips
+        for seed in seeds
+    ]

@@ -1,0 +1,216 @@
+import json
+
+import pytest
+import torch
+
+from declaim.audio.encoders import WhisperTinyEncoder
+from declaim.audio.whisper import WhisperEncoder
+from declaim.errors import CheckpointError, ConfigError, NoAudio
+from declaim.face.layouts import FACE64
+from declaim.methods.fd2talk import FD2Talk, Normalizer, default, paper, tiny
+from declaim.methods.fd2talk.blinks import blink_path, blink_times
+from declaim.methods.fd2talk.objective import closed_frames
+from declaim.registry import METHODS, resolve
+from declaim.types import Speech
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    """The real encoder's code with a random network: the weights are not on every machine."""
+    torch.manual_seed(0)
+    encoder = WhisperTinyEncoder()
+    encoder.network = WhisperEncoder().eval().requires_grad_(False)
+    return encoder
+
+
+@pytest.fixture
+def method(encoder):
+    torch.manual_seed(1)
+    made = FD2Talk(tiny())
+    for block in made.modules():
+        if hasattr(block, "bias") and isinstance(block.bias, torch.nn.Parameter) and block.bias.ndim == 2:
+            torch.nn.init.normal_(block.bias)
+    made._encoder = encoder
+    return made.eval()
+
+
+def features(frames, seed=0):
+    return torch.randn(frames, tiny().speech_dim, generator=torch.Generator().manual_seed(seed))
+
+
+def speech(seconds, seed=0):
+    n = round(seconds * 16000)
+    return Speech(0.1 * torch.randn(n, generator=torch.Generator().manual_seed(seed)), 16000)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_method_keeps_the_contract(name, tmp_path, encoder):
+    kind = resolve(METHODS, name, kind="method")
+    torch.manual_seed(0)
+    made = kind(tiny())
+    made._encoder = encoder
+    motion = made.generate(speech(1.3), seed=3)
+    assert motion.layout == FACE64
+    assert len(motion) == speech(1.3).n_frames
+    assert motion.values.dtype == torch.float32
+    assert bool(motion.values.isfinite().all())
+    losses = made.loss(features(20)[None], torch.randn(1, 20, FACE64.dim), torch.ones(1, 20, dtype=torch.bool))
+    assert losses["total"].requires_grad
+    made.save_pretrained(tmp_path / "w", card="# card\n")
+    again = kind.from_pretrained(tmp_path / "w")
+    again._encoder = encoder
+    again.save_pretrained(tmp_path / "w2")
+    assert (tmp_path / "w" / "model.safetensors").read_bytes() == (tmp_path / "w2" / "model.safetensors").read_bytes()
+    torch.testing.assert_close(again.generate(speech(1.3), seed=3).values, motion.values, atol=0.02, rtol=0.02)
+
+
+def test_shipped_weights_load_and_speak_of_themselves():
+    method = FD2Talk.from_pretrained()
+    assert method.config == default() or method.config.speech_dim == default().speech_dim
+    assert not method.training
+    motion = method.generate_from_features([torch.zeros(30, method.config.speech_dim)], 30, steps=2)
+    assert bool(motion.values.isfinite().all())
+
+
+def test_same_seed_same_bits_however_the_features_come(method):
+    whole = features(120)
+    once = method.generate_from_features([whole], 120, seed=5).values
+    for size in (1, 7, 40):
+        cut = method.generate_from_features(list(whole.split(size)), 120, seed=5).values
+        assert torch.equal(cut, once)
+    assert not torch.allclose(method.generate_from_features([whole], 120, seed=6).values, once, atol=1e-2)
+
+
+def test_more_frames_leave_earlier_windows_alone(method):
+    short = method.generate_from_features([features(200)[:100]], 100, seed=1, blink_scale=0.0).values
+    long = method.generate_from_features([features(200)], 200, seed=1, blink_scale=0.0).values
+    safe = 100 - method.config.frames
+    assert torch.equal(short[:safe], long[:safe])
+
+
+def test_amplitudes_scale_their_own_part(method):
+    base = method.generate_from_features([features(60)], 60)
+    still = method.generate_from_features([features(60)], 60, pose_scale=0.0)
+    assert still["rotation"].abs().max() == 0
+    assert still["translation"].abs().max() == 0
+    assert torch.equal(still["expression"], base["expression"])
+    double = method.generate_from_features([features(60)], 60, pose_scale=2.0, expression_scale=0.0, blink_scale=0.0)
+    torch.testing.assert_close(double["rotation"], 2 * base["rotation"])
+    assert double["expression"].abs().max() == 0
+    for wrong in (-1.0, float("nan")):
+        with pytest.raises(ConfigError, match="pose_scale"):
+            method.generate_from_features([features(60)], 60, pose_scale=wrong)
+    with pytest.raises(ConfigError, match="sampling steps"):
+        method.generate_from_features([features(60)], 60, steps=10_000)
+
+
+@pytest.mark.parametrize("n_samples", [1, 800, 16_001])
+def test_short_speech_works(method, n_samples):
+    motion = method.generate(Speech(torch.full((n_samples,), 0.1), 16000))
+    assert len(motion) == Speech(torch.zeros(n_samples), 16000).n_frames
+
+
+def test_bad_speech_is_refused(method):
+    with pytest.raises(NoAudio, match="empty"):
+        method.generate(Speech(torch.zeros(0), 16000))
+    with pytest.raises(NoAudio, match="not numbers"):
+        method.generate(Speech(torch.full((1000,), torch.nan), 16000))
+
+
+def test_progress_counts_frames(method):
+    seen = []
+    method.generate(speech(2.0), on_step=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (50, 50)
+    assert [d for d, _ in seen] == sorted({d for d, _ in seen})
+
+
+def test_two_transformers_do_not_know_each_other(method):
+    losses = method.loss(features(20)[None], torch.randn(1, 20, 70), torch.ones(1, 20, dtype=torch.bool))
+    losses["pose"].backward()
+    assert all(p.grad is None for p in method.expression.parameters())
+    assert any(p.grad is not None for p in method.pose.parameters())
+
+
+def test_one_batch_can_be_learnt_by_heart():
+    torch.manual_seed(0)
+    method = FD2Talk(tiny())
+    time = torch.arange(20.0)[None, :, None]
+    motion = torch.sin(time / 3 + torch.arange(70.0)) * torch.ones(4, 1, 1)
+    heard = torch.cat([motion, torch.zeros(4, 20, 772 - 70)], -1)
+    mask = torch.ones(4, 20, dtype=torch.bool)
+    optimizer = torch.optim.Adam(method.parameters(), lr=5e-3)
+    history = []
+    for _ in range(250):
+        loss = method.loss(heard, motion, mask)["expression"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        history.append(float(loss.detach()))
+    assert sum(history[-10:]) < 0.15 * sum(history[:10])
+
+
+def test_prefix_is_given_and_not_judged(method):
+    sure = method.config.model_copy(update={"prefix_share": 1.0})
+    method.config = sure
+    motion, mask = torch.randn(2, 20, 70), torch.ones(2, 20, dtype=torch.bool)
+    mask[:, sure.prefix :] = False
+    assert float(method.loss(features(20).expand(2, -1, -1), motion, mask)["expression"].detach()) == 0.0
+
+
+def test_paper_numbers():
+    config = paper()
+    assert (config.expression.layers, config.pose.layers, config.frames) == (6, 6, 25)
+    assert (config.diffusion_steps, config.sampling_steps, config.band) == (1000, 50, 3)
+    assert (config.lip_weight, config.opening_weight, config.velocity_weight) == (0.0, 0.0, 0.0)
+
+
+def test_low_temperature_is_only_for_lips():
+    normalizer = Normalizer.identity(4, 70)
+    noise = torch.randn(5, 64)
+    cooled = normalizer.scale_lips(noise, 0.0)
+    torch.testing.assert_close(cooled[:, 8:], noise[:, 8:])
+    torch.testing.assert_close(cooled[:, :8], torch.zeros(5, 8))
+
+
+def test_damaged_folders_are_refused(method, tmp_path):
+    folder = tmp_path / "w"
+    method.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "config": {**config["config"], "surprise": 1}}))
+    with pytest.raises(CheckpointError, match="settings"):
+        FD2Talk.from_pretrained(folder)
+    other = {**config, "config": {**config["config"], "band": 4, "frames": 21}}
+    (folder / "config.json").write_text(json.dumps(other))
+    assert FD2Talk.from_pretrained(folder).config.band == 4
+    (folder / "config.json").write_text(json.dumps({**config, "method": "other"}))
+    with pytest.raises(CheckpointError, match="other"):
+        FD2Talk.from_pretrained(folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(b"1234")
+    with pytest.raises(CheckpointError):
+        FD2Talk.from_pretrained(folder)
+    with pytest.raises(CheckpointError):
+        FD2Talk.from_pretrained(tmp_path / "nowhere")
+
+
+def test_blinks_come_at_the_measured_rate_and_never_in_pairs():
+    timing = torch.tensor([1.0, 0.5, 0.6])
+    times = blink_times(25 * 1200, timing, seed=4)
+    rate = len(times) / 1200
+    assert rate == pytest.approx(1 / float((timing[0] + 0.125).exp()), rel=0.15)
+    gaps = torch.tensor([t for t, _ in times]).diff() / 25
+    assert float(gaps.min()) >= 0.6 - 1e-4
+    assert blink_times(250, timing, seed=4) == times[: len(blink_times(250, timing, seed=4))]
+
+
+def test_blink_scale_scales_depth():
+    path = torch.tensor([0.0, 1.0, 0.0])[:, None] * torch.ones(1, 64)
+    added = blink_path(500, path, torch.tensor([1.0, 0.5, 0.6]), seed=0)
+    assert 0.8 <= float(added.max()) <= 1.1
+    assert float((added.abs().sum(-1) > 0).float().mean()) < 0.1
+
+
+def test_closed_frames_are_the_lowest_of_a_sequence():
+    opening = torch.tensor([[0.0, 0.1, 0.5, 1.0, 0.0]])
+    mask = torch.tensor([[True, True, True, True, False]])
+    assert closed_frames(opening, mask).tolist() == [[True, True, False, False, False]]
