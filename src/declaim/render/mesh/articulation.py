@@ -21,7 +21,7 @@ EYE_PAIRS = (
 )
 LIPS_SHUT_CM = 0.05
 """Gap of the tracker's inner lips, in cm, when a mouth is shut (5th percentile of speech with closures)."""
-LIDS_SHUT = 0.2
+LIDS_SHUT = 0.3
 """Lid gap, relative to the open eye's, at which the tracker's lids are shut."""
 
 
@@ -144,5 +144,10 @@ class Articulation:
 
 
 def lid_opening(ratio: Float[np.ndarray, "*frames"]) -> Float[np.ndarray, "*frames"]:
-    """0 for shut lids, 1 for a relaxed open eye, from the tracked gap relative to the open eye's."""
-    return np.maximum((ratio - LIDS_SHUT) / (1 - LIDS_SHUT), 0)
+    """0 for shut lids, 1 for a relaxed open eye, from the tracked gap relative to the open eye's.
+
+    The tracker's lids stop short of each other. What is missing is taken off the more the further they have closed, so
+    that an open eye does not flutter more than it was seen to.
+    """
+    closing = np.clip((1 - ratio) / (1 - LIDS_SHUT), 0, 1)
+    return np.maximum(ratio - LIDS_SHUT * closing**1.5, 0)

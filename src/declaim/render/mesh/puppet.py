@@ -14,6 +14,7 @@ from declaim.render.mesh.backdrop import build_backdrop
 from declaim.render.mesh.config import MeshRendererConfig
 from declaim.render.mesh.eyes import Eyeball
 from declaim.render.mesh.geometry import HeadPoses, lift, picture_size, project_points
+from declaim.render.mesh.lids import Lid
 from declaim.render.mesh.mouth import Mouth, draw_mouth
 from declaim.render.mesh.outline import find_outline
 from declaim.render.mesh.raster import rasterise
@@ -58,6 +59,8 @@ class Puppet:
         self.backdrop = None if person is None else build_backdrop(self.cut, person[inside], frame)
         self.skin = fill_openings(self.cut, self.landmarks[:, :2] - low, self.pixels_per_cm)
         self.eyes = [Eyeball.of(self.image, self.landmarks, side) for side in (0, 1)]
+        lids = [Lid.of(self.landmarks - np.append(low, 0), (int(self.extent[0]), int(self.extent[1])), k) for k in (0, 1)]
+        self.lids = [lid for lid in lids if lid is not None]
         self.mouth = Mouth(self.image, self.landmarks, self.rest, self.own, self.pixels_per_cm)
 
     def frames(
@@ -89,6 +92,8 @@ class Puppet:
         now = self._project(shape, rotation, translation)
         rigid = self._project(self.own, rotation, translation)
         map_x, map_y = self._warp(now, rigid, self._project(self.around_points, rotation, translation))
+        for lid in self.lids:
+            lid.pull(now, map_x, map_y)
         front = cv2.remap(self.skin, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         canvas[...] = front if self.backdrop is None else self.backdrop.behind(front, map_x, map_y)
         own = self.landmarks - np.append(self.corner, 0)

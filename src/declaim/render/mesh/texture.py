@@ -78,7 +78,7 @@ def fill_openings(image: Image, landmarks: Float[np.ndarray, "points 2"], pixels
         pixels_per_cm: scale of the head.
     """
     out = image.copy()
-    for outline, grow in ((RIGHT_EYE, -0.5), (LEFT_EYE, -0.5), (LIPS_INNER, 0.05 * pixels_per_cm)):
+    for outline, grow in ((RIGHT_EYE, 0.3), (LEFT_EYE, 0.3), (LIPS_INNER, 0.05 * pixels_per_cm + 0.6)):
         edge = landmarks[list(outline)]
         pad = int(np.ceil(0.5 * pixels_per_cm)) + 4
         low = np.maximum(np.floor(edge.min(0)).astype(int) - pad, 0)
