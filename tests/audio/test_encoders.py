@@ -123,5 +123,5 @@ def test_bad_speech_is_refused():
 
 def test_missing_weights_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("DECLAIM_HOME", str(tmp_path))
-    with pytest.raises(AssetError, match="declaim assets pull whisper-tiny.en"):
+    with pytest.raises(AssetError, match=r"declaim assets pull whisper-tiny\.en"):
         WhisperTinyEncoder().encode(babble(0.1))

@@ -1,5 +1,7 @@
 """Float64 identities and oracles of the diffusion core."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from diffusers import DDIMScheduler
@@ -142,7 +144,7 @@ def test_windows_cover_every_frame_once(n_frames):
     seen = list(windows(n_frames, new=55, prefix=15, ahead=5))
     assert [f for w in seen for f in range(w.start, w.stop)] == list(range(n_frames))
     assert seen[0].begin == 0
-    for before, window in zip(seen, seen[1:], strict=False):
+    for before, window in pairwise(seen):
         assert window.begin == window.start - 15 == before.stop - 15
     assert all(len(w) <= 75 and w.end <= n_frames for w in seen)
 

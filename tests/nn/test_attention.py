@@ -39,7 +39,7 @@ def test_attention_equals_the_formula():
 
 def test_relative_places_do_not_depend_on_where_a_sequence_starts():
     torch.manual_seed(0)
-    block = CrossBlock(8, 2, band=3, reach=4).eval()
+    block = CrossBlock(8, 2, 3, reach=4).eval()
     for attention in (block.self_attention, block.cross_attention):
         torch.nn.init.normal_(attention.bias)
     x, context = torch.randn(1, 30, 8), torch.randn(1, 30, 8)

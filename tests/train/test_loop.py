@@ -29,7 +29,7 @@ def test_training_learns(tmp_path):
         losses,
         CONFIG.model_copy(update={"steps": 300}),
         tmp_path,
-        on_step=lambda d, n, l: seen.append(l["total"]),
+        on_step=lambda done, total, named: seen.append(named["total"]),
     )
     assert len(seen) == 300
     assert sum(seen[-20:]) < 0.5 * sum(seen[:20])

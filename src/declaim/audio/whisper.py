@@ -37,7 +37,8 @@ class WhisperLayer(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, steps, dim)
         x = x + self.out(attended)
-        return x + self.down(functional.gelu(self.up(self.mlp_norm(x))))
+        transformed: Tensor = x + self.down(functional.gelu(self.up(self.mlp_norm(x))))
+        return transformed
 
 
 class WhisperEncoder(nn.Module):

@@ -46,7 +46,7 @@ def ddim_step(
     Paper: FD2Talk (MM 2024), eq. 5.
     """
     direction = max(1.0 - alpha_bar_next - sigma**2, 0.0) ** 0.5 * x0_to_eps(x0, x_t, alpha_bar)
-    stepped = alpha_bar_next**0.5 * x0 + direction
+    stepped: Tensor = alpha_bar_next**0.5 * x0 + direction
     return stepped if eps is None else stepped + sigma * eps
 
 
@@ -60,7 +60,8 @@ def ddpm_mean(
     alpha = alpha_bar / alpha_bar_next
     weight_x0 = alpha_bar_next**0.5 * (1.0 - alpha) / (1.0 - alpha_bar)
     weight_x_t = alpha**0.5 * (1.0 - alpha_bar_next) / (1.0 - alpha_bar)
-    return weight_x0 * x0 + weight_x_t * x_t
+    mean: Tensor = weight_x0 * x0 + weight_x_t * x_t
+    return mean
 
 
 def sample_ddim(

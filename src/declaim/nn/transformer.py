@@ -19,7 +19,7 @@ class CrossBlock(nn.Module):
     """
 
     def __init__(
-        self, dim: int, heads: int, band: int | None, reach: int, expansion: int = 4, dropout: float = 0.0
+        self, dim: int, heads: int, band: int | None, *, reach: int, expansion: int = 4, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.self_norm, self.cross_norm, self.mlp_norm = (nn.LayerNorm(dim) for _ in range(3))
@@ -35,8 +35,7 @@ class CrossBlock(nn.Module):
         normed = self.self_norm(x)
         x = x + self.dropout(self.self_attention(normed, normed))
         x = x + self.dropout(self.cross_attention(self.cross_norm(x), context))
-        x = x + self.dropout(self.mlp(self.mlp_norm(x)))
-        return x
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
 
 
 class ConvBlock(nn.Module):

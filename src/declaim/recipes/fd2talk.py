@@ -21,6 +21,7 @@ from declaim.data.sampling import BalancedSampler
 from declaim.errors import ConfigError, DeclaimError
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk import FD2Talk, FD2TalkConfig, default, tiny
+from declaim.methods.fd2talk.calibrate import calibrated_pose
 from declaim.methods.fd2talk.measure import measure
 from declaim.methods.fd2talk.targets import Anatomy
 from declaim.train.config import TrainConfig
@@ -30,6 +31,9 @@ from declaim.train.validate import Figures, mouth_figures, opening_curves
 SPEEDS = (1.0, 0.9, 1.12)
 """Tempos of the training speech. The two others act as further speakers: on held-out training speakers outside GRID a
 regression's mouth correlation rises from .52 to .55 with them."""
+
+CALIBRATION_CLIPS, CALIBRATION_FRAMES = 20, 200
+"""The amplitude of head motion is set on this many clips of at least this many frames."""
 
 HELD_OUT = (
     "grid-s3", "grid-s26", "grid-new2", "hdtf-rd-radio4", "hdtf-rd-radio18", "video-retalking-5",
@@ -108,15 +112,17 @@ def run(
         measured = measure([*originals, *others], originals, model)
         torch.manual_seed(settings.seed)
         method = FD2Talk(config, measured.normalizer)
-        sampler = BalancedSampler(measured.material, config.frames, settings.batch_size, settings.seed)
+        sampler = BalancedSampler(measured.material, config.frames, settings.batch_size, seed=settings.seed)
         bar = progress.add_task("training", total=settings.steps)
 
         def on_step(done: int, total: int, losses: Mapping[str, float]) -> None:
             progress.update(bar, completed=done, description=f"training, loss {losses['total']:.3f}")
 
         identity = {"method": config.model_dump(), "clips": len(measured.material), "hold_out": hold_out}
-        average = train(method, batch_losses(sampler), settings, output, identity, on_step)
+        average = train(method, batch_losses(sampler), settings, output, run=identity, on_step=on_step)
     assert isinstance(average, FD2Talk)
+    speeches = [clip.features for clip in originals if len(clip) >= CALIBRATION_FRAMES][:CALIBRATION_CLIPS]
+    average.normalizer = calibrated_pose(average, measured.normalizer, speeches or [originals[0].features])
     figures = validate(average, load_prepared(folder, held), model, (0, 1, 2)) if held else {}
     card = CARD.format(
         parameters=f"{sum(p.numel() for p in average.parameters()):,}", command=command, steps=settings.steps,

@@ -14,7 +14,7 @@ KIND = "training-state"
 
 
 def save_state(
-    folder: Path, step: int, module: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer, run: Any
+    folder: Path, step: int, module: nn.Module, *, average: MovingAverage, optimizer: torch.optim.Optimizer, run: Any
 ) -> None:
     """Write the state after ``step`` steps; the folder is replaced as a whole.
 
@@ -40,7 +40,7 @@ def save_state(
 
 
 def load_state(
-    folder: Path, module: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer, run: Any
+    folder: Path, module: nn.Module, *, average: MovingAverage, optimizer: torch.optim.Optimizer, run: Any
 ) -> int:
     """Bring a run back to where `save_state` left it, torch's random numbers included; the steps done.
 

@@ -36,6 +36,7 @@ def train(
     losses: Callable[[nn.Module, int], Mapping[str, Tensor]],
     config: TrainConfig,
     folder: Path,
+    *,
     run: Mapping[str, Any] | None = None,
     on_step: OnTrainStep | None = None,
     stop_after: int | None = None,
@@ -59,7 +60,7 @@ def train(
     state = Path(folder) / STATE_FOLDER
     identity = {"train": config.model_dump(), **(run or {})}
     average, optimizer = MovingAverage(module, config.ema), make_optimizer(module, config)
-    done = load_state(state, module, average, optimizer, identity) if state.is_dir() else 0
+    done = load_state(state, module, average=average, optimizer=optimizer, run=identity) if state.is_dir() else 0
     module.train()
     last = config.steps if stop_after is None else min(stop_after, config.steps)
     while done < last:
@@ -73,7 +74,7 @@ def train(
         average.update(module, done)
         done += 1
         if done % config.save_every == 0 or done == last:
-            save_state(state, done, module, average, optimizer, identity)
+            save_state(state, done, module, average=average, optimizer=optimizer, run=identity)
         if on_step:
             on_step(done, config.steps, {name: float(value.detach()) for name, value in named.items()})
     return average.module

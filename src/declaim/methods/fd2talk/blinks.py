@@ -26,7 +26,8 @@ def blink_times(n_frames: int, timing: Float[Tensor, " 3"], seed: int) -> list[t
     """
     mean, spread, shortest = timing.tolist()
     generator = seeded_generator(seed, STREAM)
-    fps, blinks, now = float(FPS), [], 0.0
+    blinks: list[tuple[float, float]] = []
+    fps, now = float(FPS), 0.0
     start = torch.rand(1, generator=generator).item()  # the clip starts somewhere within an interval
     while True:
         drawn = torch.randn(2, generator=generator)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from declaim.assets import shipped
+from declaim.audio.activity import speech_activity
 from declaim.diffusion.noise import frame_noise
 from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.samplers import ddim_step
@@ -23,6 +24,7 @@ from declaim.methods.fd2talk.config import FD2TalkConfig, default
 from declaim.methods.fd2talk.network import MotionDenoiser
 from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
 from declaim.methods.fd2talk.objective import first_stage_losses
+from declaim.methods.fd2talk.silence import lip_gate
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -137,7 +139,7 @@ class FD2Talk(nn.Module):
         encoder: Any = self.encoder
         blocks = encoder.stream(speech) if hasattr(encoder, "stream") else iter([encoder.encode(speech)])
         return self.generate_from_features(
-            blocks, speech.n_frames, seed=seed, steps=steps, pose_scale=pose_scale,
+            blocks, speech.n_frames, active=speech_activity(speech), seed=seed, steps=steps, pose_scale=pose_scale,
             expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
         )  # fmt: skip
 
@@ -147,6 +149,7 @@ class FD2Talk(nn.Module):
         blocks: Iterable[Float[Tensor, "block features"]],
         n_frames: int,
         *,
+        active: Bool[Tensor, " frames"] | None = None,
         seed: int = 0,
         steps: int | None = None,
         pose_scale: float = 1.0,
@@ -154,7 +157,10 @@ class FD2Talk(nn.Module):
         blink_scale: float = 1.0,
         on_step: OnStep | None = None,
     ) -> Motion:
-        """`generate` for speech features that come in consecutive blocks; memory holds one window of them."""
+        """`generate` for speech features that come in consecutive blocks; memory holds one window of them.
+
+        ``active`` says which frames hold speech (all of them if it is left out): in pauses the lips come to rest.
+        """
         _check_scales(pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale)
         visited = spaced_steps(len(self.schedule), self.config.sampling_steps if steps is None else steps)
         was_training = self.training
@@ -170,7 +176,9 @@ class FD2Talk(nn.Module):
             if on_step:
                 on_step(window.stop, n_frames)
         self.train(was_training)
-        values = self._finish(normal, seed, pose_scale, expression_scale, blink_scale)
+        values = self._amplified(normal, active, pose_scale, expression_scale)
+        blinks = blink_path(n_frames, self.normalizer.blink_path, self.normalizer.blink_timing, seed)
+        values[:, :N_EXPRESSION] += blink_scale * blinks
         return Motion(values.clone(), FACE64)
 
     def _windows(
@@ -210,22 +218,22 @@ class FD2Talk(nn.Module):
             x_t[:, : len(finished)] = finished
         return x_t[0, len(finished) :]
 
-    def _finish(
+    def _amplified(
         self,
         normal: Float[Tensor, "frames dim"],
-        seed: int,
+        active: Bool[Tensor, " frames"] | None,
         pose_scale: float,
         expression_scale: float,
-        blink_scale: float,
     ) -> Float[Tensor, "frames dim"]:
-        """Motion in its own units with the amplitudes asked for, blinks added."""
-        expression, pose = normal[:, :N_EXPRESSION], normal[:, N_EXPRESSION:]
-        expression = self.normalizer.scale_lips(expression, self.config.lip_gain)
-        values = self.normalizer.raw_motion(torch.cat([expression, pose], 1))
+        """Motion in its own units with the amplitudes asked for and the lips at rest in pauses."""
+        units = self.normalizer
+        expression = units.scale_lips(normal[:, :N_EXPRESSION], self.config.lip_gain)
+        values = units.raw_motion(torch.cat([expression, normal[:, N_EXPRESSION:]], 1))
+        if active is not None:
+            lips = values[:, :N_EXPRESSION] @ units.lip_basis @ units.lip_basis.T
+            values[:, :N_EXPRESSION] -= (1.0 - lip_gate(active))[:, None] * lips
         values[:, :N_EXPRESSION] *= expression_scale
-        values[:, N_EXPRESSION:] *= pose_scale * float(self.normalizer.pose_amplitude)
-        blinks = blink_path(len(values), self.normalizer.blink_path, self.normalizer.blink_timing, seed)
-        values[:, :N_EXPRESSION] += blink_scale * blinks
+        values[:, N_EXPRESSION:] *= pose_scale * float(units.pose_amplitude)
         return values
 
     # --- saved folders -----------------------------------------------------------------------------------------------

@@ -52,7 +52,8 @@ class MotionDenoiser(nn.Module):
         self.condition = nn.Linear(2 * dim, dim)
         self.enter = nn.Linear(columns + 1, dim)
         self.blocks = nn.ModuleList(
-            CrossBlock(dim, config.heads, band, config.reach, dropout=config.dropout) for _ in range(config.layers)
+            CrossBlock(dim, config.heads, band, reach=config.reach, dropout=config.dropout)
+            for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(dim)
         self.leave = nn.Linear(dim, columns)
