@@ -77,12 +77,13 @@ def alone(take: Performance, reference: Reference) -> dict[str, Any]:
     }
 
 
-def against_truth(take: Performance, truth: Performance) -> dict[str, float]:
+def against_truth(take: Performance, truth: Performance) -> dict[str, Any]:
     """Scores of a take beside the truth (cut to the shorter one)."""
     frames = min(len(take), len(truth))
     a, b = take.cut(frames), truth.cut(frames)
     return {
         "mouth_correlation": float(lip.mouth_correlation(a.opening, b.opening)),
+        "mouth_lag": lip.mouth_lag(a.opening, b.opening) if frames >= 20 else None,
         "lmd": float(lip.lmd(a.points, b.points)),
         "lve_cm": float(lip.lve(a.points, b.points)),
         "mod_cm": float(lip.mod(a.points, b.points)),

@@ -29,6 +29,7 @@ def summary(rows: Rows) -> list[Figure]:
             _mean(floor),
             beside=f"another speaker's truth gives {_show(_mean(truth_floor))}",
         ),
+        Figure("mouth lag behind the truth, frames", _mean(per_take(rows, "mouth_lag"))),
         _ratio(rows, "mouth_sd_cm", "amplitude ratio, mouth", 0.8, 1.2),
         _ratio(rows, "head_sd_deg", "amplitude ratio, head rotation", 0.6, 1.4),
         *_closures(rows),

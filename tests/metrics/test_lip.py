@@ -102,6 +102,18 @@ def test_mouth_correlation_equals_scipy_and_is_zero_for_a_still_mouth():
     assert float(lip.mouth_correlation(torch.ones(80), b)) == 0.0
 
 
+@pytest.mark.parametrize("late", [-4, -1, 0, 3])
+def test_mouth_lag_finds_a_known_shift(late):
+    wide = torch.rand(120, generator=torch.Generator().manual_seed(0))
+    assert lip.mouth_lag(wide[10 - late : 90 - late], wide[10:90]) == late
+
+
+def test_mouth_lag_of_a_still_mouth_is_none_and_short_clips_are_refused():
+    assert lip.mouth_lag(torch.ones(80), torch.rand(80)) == 0
+    with pytest.raises(ConfigError, match="at least 20 frames"):
+        lip.mouth_lag(torch.ones(19), torch.rand(19))
+
+
 def test_closures_are_judged_against_the_clips_own_range():
     opening = torch.full((100,), 1.0)
     opening[50:] = 0.5  # 2nd percentile .2, 98th 1.0 after the next lines

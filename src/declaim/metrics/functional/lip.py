@@ -127,6 +127,25 @@ def mouth_correlation(generated: Float[Tensor, " frames"], truth: Float[Tensor, 
     return ((a @ b) / norm.where(norm > 0, torch.ones_like(norm))).to(generated.dtype)
 
 
+def mouth_lag(generated: Float[Tensor, " frames"], truth: Float[Tensor, " frames"], reach: int = 5) -> int:
+    """Frames by which the generated mouth is late: the shift of highest correlation, -``reach`` to ``reach``.
+
+    Positive where the truth is ahead. Ties go to the smaller shift.
+
+    Raises:
+        ConfigError: the clip is too short for this reach.
+    """
+    frames = len(truth)
+    if frames < 4 * reach:
+        raise ConfigError(f"a lag of up to {reach} frames needs at least {4 * reach} frames, got {frames}")
+    shifts = sorted(range(-reach, reach + 1), key=abs)
+    scores = [
+        float(mouth_correlation(generated[max(s, 0) : frames + min(s, 0)], truth[max(-s, 0) : frames - max(s, 0)]))
+        for s in shifts
+    ]
+    return shifts[scores.index(max(scores))]
+
+
 def relative_opening(opening: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
     """Opening as a share of the clip's own range (:data:`RANGE_QUANTILES`): 0 closed, 1 wide open, at times beyond.
 
