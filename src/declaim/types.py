@@ -131,7 +131,7 @@ class Motion:
         """The columns of the part called ``name``."""
         return self.values[..., self.layout.part(name).columns]
 
-    def replace(self, **parts: Float[Tensor, "*batch frames columns"]) -> "Motion":
+    def replace(self, **parts: Float[Tensor, "*batch frames _"]) -> "Motion":
         """A copy with whole parts exchanged: ``motion.replace(rotation=...)``. Measured ARKit values are dropped."""
         values = self.values.clone()
         for name, new in parts.items():

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from declaim.assets import shipped
 from declaim.face.layouts import BLENDSHAPE_POINTS
 from declaim.face.model import FaceModel
+from declaim.face.rotations import matrix_from_axis_angle
 from declaim.face.track import arkit_order
 from declaim.pretrained import WEIGHTS_FILE, load_into, load_tensors, read_config
 from declaim.types import Motion
@@ -94,7 +95,7 @@ _NETWORK: dict[str, ArkitNet] = {}
 def arkit_scores(points: Float[Tensor, "*batch points coordinates"]) -> Float[Tensor, "*batch 52"]:
     """The 52 ARKit coefficients of tracked points; differentiable.
 
-    On the tracker's own points they equal the tracker's own scores (to 2e-6).
+    On the tracker's own points they equal the tracker's own scores (to 1e-4).
 
     Args:
         points: 478 points in image axes (x right, y down), at any place and scale; a third coordinate is ignored.
@@ -108,27 +109,40 @@ def arkit_scores(points: Float[Tensor, "*batch points coordinates"]) -> Float[Te
     return arkit_order(scores.reshape(*points.shape[:-2], 52))
 
 
-def shape_scores(shape: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch 52"]:
-    """The 52 ARKit coefficients of head-space shapes (cm, y up), seen from the front; as `arkit_scores`."""
-    return arkit_scores(shape * shape.new_tensor([1.0, -1.0, 1.0]))
+def shape_scores(
+    shape: Float[Tensor, "*batch points 3"], view: Float[Tensor, "*views 3"] | None = None
+) -> Float[Tensor, "*batch 52"]:
+    """The 52 ARKit coefficients of head-space shapes (cm, y up); as `arkit_scores`.
+
+    Args:
+        shape: the shapes.
+        view: head rotation (axis-angle, rad) under which the network sees them; from the front if None.
+    """
+    seen = shape if view is None else shape @ matrix_from_axis_angle(view).mT
+    return arkit_scores(seen * shape.new_tensor([1.0, -1.0, 1.0]))
 
 
 def arkit_from_motion(
-    motion: Motion, model: FaceModel, rest: Float[Tensor, "points 3"] | None = None
+    motion: Motion,
+    model: FaceModel,
+    rest: Float[Tensor, "points 3"] | None = None,
+    view: Float[Tensor, " 3"] | None = None,
 ) -> Float[Tensor, "*batch frames 52"]:
-    """The 52 ARKit coefficients of a motion's expressions.
+    """The 52 ARKit coefficients of a motion's expressions; head pose has no influence.
 
     Args:
         motion: a motion with the part ``"expression"``.
         model: the face model of its expressions.
-        rest: the person's rest shape, cm. With it the coefficients are those that the tracker would give the person.
-            Without it the mean face acts, and the scores of its rest are taken out, so that ``b = 0`` gives zeros.
+        rest: the person's rest shape as the tracker sees it (`FreedClip.seen_rest`), cm. With it the coefficients are
+            those that the tracker gives this person, who has offsets of his own. Without it the mean face acts, and the
+            scores of its rest are taken out, so that ``b = 0`` gives zeros.
+        view: with ``rest``: the rotation (axis-angle, rad) at which the person is usually seen; None: the front.
 
     Returns:
         Coefficients in [0, 1], Apple's order.
     """
     if rest is not None:
-        return shape_scores(rest + model.offsets(motion["expression"]))
+        return shape_scores(rest + model.offsets(motion["expression"]), view)
     neutral = shape_scores(model.mean)
     return from_neutral(shape_scores(model.points(motion["expression"])), neutral)
 

@@ -40,12 +40,12 @@ def focal_length(size: tuple[int, int]) -> float:
 
 
 def project(
-    shape: Float[Tensor, "*batch points 3"], pose: Pose, size: tuple[int, int]
+    shape: Float[Tensor, "*shapes points 3"], pose: Pose, size: tuple[int, int]
 ) -> Float[Tensor, "*batch points 3"]:
     """Pixels (x right, y down, z away from the viewer) of head-space points in cm.
 
     Args:
-        shape: points in head space, cm.
+        shape: points in head space, cm; one shape for all poses, or one for each.
         pose: head pose.
         size: width and height of the picture.
     """

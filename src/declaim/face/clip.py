@@ -39,8 +39,9 @@ class FreedClip:
     Attributes:
         shapes: cm.
         pose: what was taken out.
-        rest: the person's rest shape, cm.
+        rest: the person's rest shape, cm, without the tracker's errors at turned heads.
         rest_frames: the frames it came from.
+        rest_error: those errors in the rest frames, cm.
         speaker: see `ClipTrack`.
     """
 
@@ -48,12 +49,18 @@ class FreedClip:
     pose: Pose
     rest: Float[Tensor, "points 3"]
     rest_frames: Int[Tensor, " rest"]
+    rest_error: Float[Tensor, "points 3"]
     speaker: str = ""
 
     @property
     def rotation(self) -> Float[Tensor, "frames 3"]:
         """Head rotation, axis-angle, rad."""
         return self.pose.rotation
+
+    @property
+    def seen_rest(self) -> Float[Tensor, "points 3"]:
+        """The rest shape as the tracker sees it, errors included, cm: what the blendshape network is used to."""
+        return self.rest + self.rest_error
 
     def mirrored(self) -> "FreedClip":
         """The clip as seen in a mirror."""
@@ -62,6 +69,7 @@ class FreedClip:
             shapes=mirror_points(self.shapes),
             pose=Pose(mirror_rotation(self.rotation), mirror_translation(self.pose.translation), self.pose.depth),
             rest=mirror_points(self.rest),
+            rest_error=mirror_points(self.rest_error),
         )
 
 
@@ -79,7 +87,7 @@ def free(clip: ClipTrack, mean: Float[Tensor, "points 3"], stability: Float[Tens
         frames = neutral_frames(shapes, clip.scores)
         rest = settle(shapes[frames].mean(0), mean, stability)
     shapes, pose = _without_pose(clip, rest, stability)
-    return FreedClip(shapes, pose, shapes[frames].mean(0), frames, clip.speaker)
+    return FreedClip(shapes, pose, shapes[frames].mean(0), frames, torch.zeros_like(mean), clip.speaker)
 
 
 def _without_pose(
@@ -103,8 +111,9 @@ def settle(
 
 def correct(clip: FreedClip, corrective: Float[Tensor, "features points 3"]) -> FreedClip:
     """The clip without the tracker's errors at turned heads."""
-    shapes = clip.shapes - torch.tensordot(pose_features(clip.rotation), corrective, 1)
-    return replace(clip, shapes=shapes, rest=shapes[clip.rest_frames].mean(0))
+    errors = torch.tensordot(pose_features(clip.rotation), corrective, 1)
+    shapes, at_rest = clip.shapes - errors, clip.rest_frames
+    return replace(clip, shapes=shapes, rest=shapes[at_rest].mean(0), rest_error=errors[at_rest].mean(0))
 
 
 def close_lips(clip: FreedClip, expression_basis: Float[Tensor, "expression points 3"]) -> FreedClip:
