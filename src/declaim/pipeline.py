@@ -18,6 +18,9 @@ from declaim.types import Frames, Motion, OnStep, Portrait, Speech
 
 Anchor = Literal["first", "rest"]
 
+SYNTHETIC = "Synthetic video made with declaim"
+"""Comment in the metadata of every video that a `Clip` writes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -51,18 +54,9 @@ class Clip:
         Returns:
             The path.
         """
-        write_video(
-            Path(path), self._counted(on_step), sound=self.sound, n_frames=len(self.motion), fps=self.motion.fps
+        return write_video(
+            path, self.frames(), self.sound, len(self.motion), self.motion.fps, on_step=on_step, comment=SYNTHETIC
         )
-        return Path(path)
-
-    def _counted(self, on_step: OnStep | None) -> Iterator[Frames]:
-        done = 0
-        for run in self.frames():
-            yield run
-            done += len(run)
-            if on_step:
-                on_step(done, len(self.motion))
 
 
 class TalkingHead:

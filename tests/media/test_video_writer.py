@@ -270,3 +270,12 @@ def test_reading_back_at_full_rate(tmp_path: Path) -> None:
     out = write_video(tmp_path / "out.mp4", runs(25), source)
     left = np.concatenate(list(stream_sound(out, channels=2)))[:, 0]
     assert abs(int(np.argmax(np.abs(left))) - RATE // 2) <= 5
+
+
+def test_comment_is_kept(tmp_path: Path) -> None:
+    pictures = Frames(np.zeros((3, 32, 32, 3), np.uint8))
+    for suffix in (".mp4", ".mov", ".mkv"):
+        path = write_video(tmp_path / f"a{suffix}", iter([pictures]), comment="made by a test")
+        with av.open(path) as container:
+            kept = {name.lower(): text for name, text in container.metadata.items()}
+        assert kept["comment"] == "made by a test", (suffix, kept)

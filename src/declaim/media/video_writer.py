@@ -50,6 +50,7 @@ def write_video(
     crf: int = 18,
     preset: str = PRESET,
     on_step: OnStep | None = None,
+    comment: str | None = None,
 ) -> Path:
     """Write a video; the file appears whole or not at all.
 
@@ -66,6 +67,7 @@ def write_video(
         crf: x264's constant quality, 0 (best) to 51.
         preset: x264's preset.
         on_step: called with (frames taken, ``n_frames`` or 0).
+        comment: text kept in the file's metadata.
 
     Returns:
         The path.
@@ -84,7 +86,7 @@ def write_video(
         raise Unwritable(f"cannot write {path}: there is a folder of that name")
     source = None if sound is None else SoundSource(sound, SOUND_CODECS[muxer])
     with atomic_file(path) as partial:
-        encoder = _Encoder(partial, path, muxer, source, {"crf": str(crf), "preset": preset})
+        encoder = _Encoder(partial, path, muxer, source, {"crf": str(crf), "preset": preset}, comment)
         try:
             taken = _feed(encoder, frames, fps, n_frames, on_step)
             encoder.finish()
@@ -127,8 +129,15 @@ class _Encoder:
     """Encodes and writes in a thread of its own."""
 
     def __init__(
-        self, partial: Path, path: Path, muxer: str, sound: SoundSource | None, options: dict[str, str]
+        self,
+        partial: Path,
+        path: Path,
+        muxer: str,
+        sound: SoundSource | None,
+        options: dict[str, str],
+        comment: str | None = None,
     ) -> None:
+        self._comment = comment
         self._partial, self._path, self._muxer, self._source, self._options = partial, path, muxer, sound, options
         self._queue: queue.Queue[av.VideoFrame | None] = queue.Queue(_QUEUED_FRAMES)
         self._error: BaseException | None = None
@@ -206,6 +215,8 @@ class _Encoder:
         # "file:" keeps names with a colon from being taken for addresses.
         with av.open(f"file:{self._partial}", "w", format=self._muxer, options=options) as container:
             container.flags |= av.container.Flags.bitexact.value
+            if self._comment:
+                container.metadata["comment"] = self._comment
             video = self._video_stream(container, width, height)
             audio = SoundTrack(container, self._source, self._fps) if self._source else None
             reformatter = av.video.reformatter.VideoReformatter()
