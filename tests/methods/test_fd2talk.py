@@ -149,12 +149,28 @@ def test_one_batch_can_be_learnt_by_heart():
     assert sum(history[-10:]) < 0.25 * sum(history[:10])
 
 
-def test_prefix_is_given_and_not_judged(method):
-    sure = method.config.model_copy(update={"prefix_share": 1.0})
-    method.config = sure
+def test_prefix_is_given_clean(method):
+    method.config = method.config.model_copy(update={"prefix_share": 1.0})
+    seen = []
+    handle = method.expression.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
     motion, mask = torch.randn(2, 20, 70), torch.ones(2, 20, dtype=torch.bool)
-    mask[:, sure.prefix :] = False
-    assert float(method.loss(features(20).expand(2, -1, -1), motion, mask)["expression"].detach()) == 0.0
+    method.loss(features(20).expand(2, -1, -1), motion, mask)
+    handle.remove()
+    x_t, _, _, given = seen[0]
+    n = method.config.prefix
+    assert given.tolist() == [[True] * n + [False] * (20 - n)] * 2
+    torch.testing.assert_close(x_t[:, :n], motion[:, :n, :64])
+    assert not torch.allclose(x_t[:, n:], motion[:, n:, :64])
+
+
+def test_windows_join_without_a_jump(method):
+    estimate, finished = torch.randn(20, 6), torch.randn(5, 6)
+    joined = method._joined(estimate, finished)
+    gap = (finished[-1] - estimate[4]).abs()
+    assert joined.shape == (15, 6)
+    torch.testing.assert_close(joined[method.config.seam_frames :], estimate[5 + method.config.seam_frames :])
+    assert bool(((joined[0] - estimate[5]).abs() >= 0.9 * gap).all())
+    assert torch.equal(method._joined(estimate, finished[:0]), estimate)
 
 
 def test_paper_numbers():

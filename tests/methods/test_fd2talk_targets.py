@@ -4,6 +4,7 @@ import torch
 from declaim.face.mirror import expression_mirror
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk.measure import measure
+from declaim.methods.fd2talk.smoothing import smoothed
 from declaim.methods.fd2talk.targets import (
     Anatomy,
     blink_peaks,
@@ -124,3 +125,13 @@ def test_speakers_are_brought_to_one_scale(model, anatomy):
     assert usual == pytest.approx((0.1 + 0.05 + 0.001) / 3, rel=0.1)
     again = torch.cat([m.mirrored[:, :64] @ expression_mirror(model) for m in measured.material])
     torch.testing.assert_close(again, torch.cat([m.target[:, :64] for m in measured.material]), atol=0.02, rtol=0.02)
+
+
+def test_smoothing_keeps_slow_motion_and_means():
+    time = torch.arange(200.0)[:, None]
+    slow, fast = (time / 40).sin(), 0.5 * (time * 2.5).sin()
+    kept = smoothed(slow + fast, 2.0)
+    assert float((kept - slow)[10:-10].abs().max()) < 0.02
+    torch.testing.assert_close(smoothed(torch.ones(4, 2), 1.5), torch.ones(4, 2))
+    assert torch.equal(smoothed(fast, 0.0), fast)
+    assert smoothed(torch.zeros(1, 3), 1.5).shape == (1, 3)

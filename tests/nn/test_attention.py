@@ -62,3 +62,14 @@ def test_conv_block_keeps_shape_and_starts_near_identity():
     block.conv.weight.data.zero_()
     block.conv.bias.data.zero_()
     assert torch.equal(block(x), x)
+
+
+def test_kept_mask_follows_new_weights():
+    attention = FrameAttention(8, 2, reach=2, band=3).eval()
+    x, context = torch.randn(1, 6, 8), torch.randn(1, 6, 8)
+    with torch.no_grad():
+        before = attention(x, context)
+        attention.load_state_dict({**attention.state_dict(), "bias": torch.randn(2, 5)})
+        after = attention(x, context)
+        assert not torch.allclose(before, after)
+    torch.testing.assert_close(attention(x, context).detach(), after)

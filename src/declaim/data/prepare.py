@@ -40,6 +40,7 @@ class PreparedClip:
         features: what the speech encoder made of the sound.
         motion: tracked motion in the face64 layout.
         valid: False where no face was seen.
+        speed: tempo.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PreparedClip:
     features: Float[Tensor, "frames features"]
     motion: Float[Tensor, "frames dim"]
     valid: Bool[Tensor, " frames"]
+    speed: float = 1.0
 
     def __len__(self) -> int:
         return len(self.features)
@@ -153,5 +155,5 @@ def load_prepared(folder: Path, clips: Sequence[FootageClip], speed: float = 1.0
             with np.load(path) as z:
                 tensors = (torch.from_numpy(z[name]) for name in ("features", "motion", "valid"))
                 features, motion, valid = tensors
-            loaded.append(PreparedClip(clip.name, clip.speaker, features.float(), motion, valid))
+            loaded.append(PreparedClip(clip.name, clip.speaker, features.float(), motion, valid, speed))
     return loaded

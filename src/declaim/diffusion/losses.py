@@ -40,3 +40,16 @@ def velocity_loss(
     """
     both = None if mask is None else mask[:, 1:] & mask[:, :-1]
     return x0_loss(x0.diff(dim=1), estimate.diff(dim=1), both, weight)
+
+
+def acceleration_loss(
+    x0: Float[Tensor, "batch frames dim"],
+    estimate: Float[Tensor, "batch frames dim"],
+    mask: Bool[Tensor, "batch frames"] | None = None,
+) -> Float[Tensor, ""]:
+    """Squared error of the second differences over time: smoothness, and no kink where a window begins.
+
+    Paper: DiffPoseTalk (Sun et al. 2024), smoothness losses.
+    """
+    both = None if mask is None else mask[:, 1:] & mask[:, :-1]
+    return velocity_loss(x0.diff(dim=1), estimate.diff(dim=1), both)

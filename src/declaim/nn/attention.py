@@ -39,17 +39,29 @@ class FrameAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
         if reach:
             self.bias = nn.Parameter(torch.zeros(heads, 2 * reach + 1))
+        self._kept: tuple[tuple[int, int], Tensor | None] | None = None
 
-    def mask(self, frames: int) -> Float[Tensor, "heads frames frames"] | Float[Tensor, "frames frames"] | None:
-        """What is added to the attention logits: minus infinity outside the band, the learnt bias inside."""
+    def mask(self, frames: int) -> Float[Tensor, "#heads frames frames"] | None:
+        """What is added to the attention logits: minus infinity outside the band, the learnt bias inside.
+
+        Without gradients the last one is kept: a sampler asks for the same one again and again.
+        """
+        if torch.is_grad_enabled():
+            return self._make_mask(frames)
+        state = (frames, self.bias._version if self.reach and not self.bias.is_inference() else 0)
+        if self._kept is None or self._kept[0] != state:
+            self._kept = (state, self._make_mask(frames))
+        return self._kept[1]
+
+    def _make_mask(self, frames: int) -> Float[Tensor, "#heads frames frames"] | None:
         places = torch.arange(frames)
         distance = places[None, :] - places[:, None]
         barred = None
         if self.band is not None:
-            barred = torch.zeros(frames, frames).masked_fill(~alignment_mask(frames, frames, self.band), -torch.inf)
+            barred = torch.zeros(1, frames, frames).masked_fill(~alignment_mask(frames, frames, self.band), -torch.inf)
         if not self.reach:
             return barred
-        bias = self.bias[:, (distance.clamp(-self.reach, self.reach) + self.reach)]
+        bias = self.bias[:, distance.clamp(-self.reach, self.reach) + self.reach]
         return bias if barred is None else bias + barred
 
     def forward(
@@ -59,6 +71,7 @@ class FrameAttention(nn.Module):
         batch, frames, dim = x.shape
         q = self.query(x).view(batch, frames, self.heads, -1).transpose(1, 2)
         k, v = self.key_value(context).view(batch, frames, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=self.mask(frames))
+        mask = self.mask(frames)
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[None])
         projected: Tensor = self.out(attended.transpose(1, 2).reshape(batch, frames, dim))
         return projected

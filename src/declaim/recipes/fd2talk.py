@@ -7,6 +7,7 @@ RUN/weights, a folder that ``FD2Talk.from_pretrained`` reads. Stop it at any tim
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from declaim.audio.encoders import WhisperTinyEncoder
 from declaim.data.manifest import FootageClip, read_manifest
 from declaim.data.prepare import PreparedClip, load_prepared, prepare
 from declaim.data.sampling import BalancedSampler
+from declaim.data.sync import shifted, sync_offsets
 from declaim.errors import ConfigError, DeclaimError
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk import FD2Talk, FD2TalkConfig, default, tiny
@@ -70,6 +72,21 @@ def batch_losses(sampler: BalancedSampler) -> Callable[[nn.Module, int], Mapping
     return losses
 
 
+def clip_offsets(clips: Sequence[PreparedClip], model: FaceModel) -> dict[str, int]:
+    """Frames by which each clip's picture is late, by name."""
+    mouth = Anatomy.of(model).mouth
+    openings = [clip.motion[:, : len(mouth)] @ mouth for clip in clips]
+    found = sync_offsets([clip.speaker for clip in clips], [clip.features for clip in clips], openings)
+    return dict(zip((clip.name for clip in clips), found, strict=True))
+
+
+def in_step(clip: PreparedClip, offset: float) -> PreparedClip:
+    """``clip`` with its motion moved by ``offset`` frames, so that lips and sound agree."""
+    frames = round(offset)
+    valid = shifted(clip.valid[:, None].float(), frames)[:, 0] == 1.0
+    return replace(clip, motion=shifted(clip.motion, frames), valid=valid)
+
+
 def validate(method: FD2Talk, clips: Sequence[PreparedClip], model: FaceModel, seeds: Sequence[int]) -> Figures:
     """Mouth correlation and amplitude of generated motion on held-out clips."""
     mouth = Anatomy.of(model).mouth
@@ -108,7 +125,10 @@ def run(
             progress.console.print(f"left out {clip.name}: {error}")
         model = FaceModel.from_pretrained()
         originals = load_prepared(folder, learnt)
+        offsets = clip_offsets(originals, model)
         others = [clip for speed in SPEEDS[1:] for clip in load_prepared(folder, learnt, speed)]
+        others = [in_step(clip, offsets[clip.name] / clip.speed) for clip in others]
+        originals = [in_step(clip, offsets[clip.name]) for clip in originals]
         measured = measure([*originals, *others], originals, model)
         torch.manual_seed(settings.seed)
         method = FD2Talk(config, measured.normalizer)

@@ -17,7 +17,7 @@ def turning_rad(rotation: Float[Tensor, "frames 3"]) -> float:
     return float((rotation - rotation.mean(0)).square().mean().sqrt())
 
 
-def generated_turning_rad(method: FD2Talk, speeches: Sequence[Float[Tensor, "_ features"]], seeds: int) -> float:
+def generated_turning_rad(method: FD2Talk, speeches: Sequence[Tensor], seeds: int) -> float:
     """`turning_rad` of what ``method`` generates, averaged over speeches and seeds."""
     turned = [
         turning_rad(method.generate_from_features([speech], len(speech), seed=seed)["rotation"])
@@ -27,9 +27,7 @@ def generated_turning_rad(method: FD2Talk, speeches: Sequence[Float[Tensor, "_ f
     return sum(turned) / len(turned)
 
 
-def calibrated_pose(
-    method: FD2Talk, measured: Normalizer, speeches: Sequence[Float[Tensor, "_ features"]], seeds: int = 2
-) -> Normalizer:
+def calibrated_pose(method: FD2Talk, measured: Normalizer, speeches: Sequence[Tensor], seeds: int = 2) -> Normalizer:
     """``measured`` with the pose amplitude at which the method's heads turn as far as people's do on average.
 
     Args:

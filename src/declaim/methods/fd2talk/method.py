@@ -25,6 +25,7 @@ from declaim.methods.fd2talk.network import MotionDenoiser
 from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
 from declaim.methods.fd2talk.objective import first_stage_losses
 from declaim.methods.fd2talk.silence import lip_gate
+from declaim.methods.fd2talk.smoothing import smoothed
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -96,9 +97,9 @@ class FD2Talk(nn.Module):
             clean = x0[..., columns]
             x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], level))
             estimates.append(network(x_t, step, network.listen(heard_speech), given))
-        counted, pose_counted = mask & ~given, (mask if pose_mask is None else pose_mask) & ~given
+        pose_mask = mask if pose_mask is None else pose_mask
         return first_stage_losses(
-            x0, torch.cat(estimates, -1), counted, pose_counted, config=self.config, normalizer=self.normalizer
+            x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=self.normalizer
         )
 
     # --- inference ---------------------------------------------------------------------------------------------------
@@ -216,7 +217,18 @@ class FD2Talk(nn.Module):
             estimate = network(x_t, torch.tensor([step]), heard, given)
             x_t = ddim_step(x_t, estimate, self.schedule.at(step), self.schedule.at(following))
             x_t[:, : len(finished)] = finished
-        return x_t[0, len(finished) :]
+        return self._joined(estimate[0], finished)
+
+    def _joined(
+        self, estimate: Float[Tensor, "window columns"], finished: Float[Tensor, "prefix columns"]
+    ) -> Float[Tensor, "generated columns"]:
+        """The frames after the prefix, bent to go on from the finished frames, not from the network's idea of them."""
+        n, fade = len(finished), self.config.seam_frames
+        sampled = estimate[n:].clone()
+        if n and fade:
+            weight = torch.cos(0.5 * torch.pi * torch.arange(1, fade + 1) / (fade + 1)).square()[: len(sampled)]
+            sampled[: len(weight)] += weight[:, None] * (finished[-1] - estimate[n - 1])
+        return sampled
 
     def _amplified(
         self,
@@ -233,7 +245,8 @@ class FD2Talk(nn.Module):
             lips = values[:, :N_EXPRESSION] @ units.lip_basis @ units.lip_basis.T
             values[:, :N_EXPRESSION] -= (1.0 - lip_gate(active))[:, None] * lips
         values[:, :N_EXPRESSION] *= expression_scale
-        values[:, N_EXPRESSION:] *= pose_scale * float(units.pose_amplitude)
+        pose = smoothed(values[:, N_EXPRESSION:], self.config.pose_smoothing)
+        values[:, N_EXPRESSION:] = pose * (pose_scale * float(units.pose_amplitude))
         return values
 
     # --- saved folders -----------------------------------------------------------------------------------------------

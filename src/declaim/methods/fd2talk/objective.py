@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from declaim.diffusion.losses import masked_mean, velocity_loss, x0_loss
+from declaim.diffusion.losses import acceleration_loss, masked_mean, velocity_loss, x0_loss
 from declaim.methods.fd2talk.config import FD2TalkConfig
 from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
 
@@ -57,7 +57,7 @@ def first_stage_losses(
     """All losses by name, and their weighted sum ``"total"``.
 
     Deviation: beside eqs. 8 and 9 there are losses on the lip points, on the mouth's opening (closed lips count
-    more) and on velocities; the lip expert's sync loss is not part of this version.
+    more), on velocities and on the head's accelerations; the lip expert's sync loss is not part of this version.
 
     Args:
         target: normalised motion.
@@ -83,7 +83,7 @@ def first_stage_losses(
         "opening": masked_mean(((opening - opening_hat).square() * weight)[..., None], mask),
         "velocity": velocity_loss(opening[..., None], opening_hat[..., None], mask)
         + n_rows * velocity_loss(lips, lips_hat, mask),
-        "pose_velocity": velocity_loss(pose, pose_hat, pose_mask),
+        "pose_velocity": velocity_loss(pose, pose_hat, pose_mask) + acceleration_loss(pose, pose_hat, pose_mask),
     }
     losses["total"] = (
         losses["expression"]

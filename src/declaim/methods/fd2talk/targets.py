@@ -19,11 +19,14 @@ from declaim.face.layouts import (
 )
 from declaim.face.model import FaceModel
 from declaim.face.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from declaim.methods.fd2talk.smoothing import smoothed
 
 LIP_DIRECTIONS = 10
 """Directions in b that are the lips': they hold 99 % of the lip points' variance."""
 STILL_RAD = 0.012
 """Head rotation (root mean square of an axis) below which a speaker's pose is mostly tracking noise, not learnt."""
+CALM_FRAMES = 1.5
+"""Brows, lids and gaze are smoothed by a Gaussian this wide, or the network learns the tracker's jitter with them."""
 SCALE_LIMITS = (0.6, 1.7)
 """How much a speaker's lip motion may be scaled to the common amplitude."""
 
@@ -101,7 +104,7 @@ def without_blinks(
 
 
 def mean_blink(
-    clips: Sequence[Float[Tensor, "_ expression"]], anatomy: Anatomy, mirror: Float[Tensor, "expression expression"]
+    clips: Sequence[Tensor], anatomy: Anatomy, mirror: Float[Tensor, "expression expression"]
 ) -> tuple[Float[Tensor, "blink expression"], list[int]]:
     """The mean path of b through a blink (11 frames, shut in the middle), and the number of blinks of every clip.
 
@@ -138,7 +141,7 @@ def pose_around_rest(pose: Float[Tensor, "frames 6"], valid: Bool[Tensor, " fram
     return torch.cat([rotation, pose[:, 3:] - pose[valid, 3:].mean(0)], 1)
 
 
-def lip_scale(clips: Sequence[Float[Tensor, "_ expression"]], anatomy: Anatomy, typical_cm: float) -> float:
+def lip_scale(clips: Sequence[Tensor], anatomy: Anatomy, typical_cm: float) -> float:
     """Factor that brings a speaker's mouth opening to the typical standard deviation."""
     spread = float(torch.cat([c @ anatomy.mouth - (c @ anatomy.mouth).mean() for c in clips]).std())
     return min(max(typical_cm / max(spread, 1e-6), SCALE_LIMITS[0]), SCALE_LIMITS[1])
@@ -153,7 +156,7 @@ def expression_target(
     """What the expression transformer learns from one clip.
 
     Blinks are taken out; lip motion is brought to the common amplitude (measured from the closed mouth); the rest of
-    the face is measured from its own mean in the clip, so that nobody's raised brows become everybody's.
+    the face is smoothed and measured from its own mean in the clip, so that nobody's raised brows become everybody's.
 
     Args:
         expression: b as tracked.
@@ -163,7 +166,7 @@ def expression_target(
     """
     open_eyed = without_blinks(expression, anatomy, blink)
     lips = open_eyed @ anatomy.lip_basis @ anatomy.lip_basis.T
-    others = open_eyed - lips
+    others = smoothed(open_eyed - lips, CALM_FRAMES)
     return scale * lips + others - others.mean(0)
 
 

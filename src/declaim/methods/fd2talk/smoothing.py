@@ -1,0 +1,21 @@
+"""Low-pass filtering over time."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def smoothed(values: Float[Tensor, "frames columns"], sigma: float) -> Float[Tensor, "frames columns"]:
+    """``values`` convolved with a Gaussian over frames; the ends are held.
+
+    Args:
+        values: one row per frame.
+        sigma: standard deviation in frames; 0 changes nothing.
+    """
+    if sigma <= 0.0 or len(values) == 0:
+        return values
+    reach = round(3.0 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
+    kernel = kernel / kernel.sum()
+    padded = torch.cat([values[:1].expand(reach, -1), values, values[-1:].expand(reach, -1)])
+    return torch.nn.functional.conv1d(padded.T[:, None], kernel[None, None])[:, 0].T
