@@ -15,12 +15,35 @@ from torch import Tensor
 class Example(Protocol):
     """One clip ready to learn from."""
 
-    speaker: str
-    features: Float[Tensor, "frames features"]
-    target: Float[Tensor, "frames dim"]
-    mirrored: Float[Tensor, "frames dim"]
-    mask: Bool[Tensor, " frames"]
-    pose_mask: Bool[Tensor, " frames"]
+    @property
+    def speaker(self) -> str:
+        """Who speaks."""
+        ...
+
+    @property
+    def features(self) -> Float[Tensor, "frames features"]:
+        """Speech features."""
+        ...
+
+    @property
+    def target(self) -> Float[Tensor, "frames dim"]:
+        """What is learnt."""
+        ...
+
+    @property
+    def mirrored(self) -> Float[Tensor, "frames dim"]:
+        """The target as seen in a mirror."""
+        ...
+
+    @property
+    def mask(self) -> Bool[Tensor, " frames"]:
+        """Frames that count."""
+        ...
+
+    @property
+    def pose_mask(self) -> Bool[Tensor, " frames"]:
+        """Frames whose pose counts."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

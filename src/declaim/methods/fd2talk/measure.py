@@ -34,10 +34,25 @@ LEARNT_RAD = 0.03
 class TrackedClip(Protocol):
     """What a training clip must offer; see `declaim.data.prepare.PreparedClip`."""
 
-    speaker: str
-    features: Float[Tensor, "frames features"]
-    motion: Float[Tensor, "frames dim"]
-    valid: Bool[Tensor, " frames"]
+    @property
+    def speaker(self) -> str:
+        """Who speaks."""
+        ...
+
+    @property
+    def features(self) -> Float[Tensor, "frames features"]:
+        """Speech features."""
+        ...
+
+    @property
+    def motion(self) -> Float[Tensor, "frames dim"]:
+        """Motion in the face64 layout."""
+        ...
+
+    @property
+    def valid(self) -> Bool[Tensor, " frames"]:
+        """False where no face was seen."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
