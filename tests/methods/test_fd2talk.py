@@ -34,6 +34,10 @@ def method(encoder):
     return made.eval()
 
 
+def heard(frames, seed=0):
+    return torch.randn(frames, tiny().heard_dim, generator=torch.Generator().manual_seed(seed))
+
+
 def features(frames, seed=0):
     return torch.randn(frames, tiny().speech_dim, generator=torch.Generator().manual_seed(seed))
 
@@ -54,7 +58,7 @@ def test_every_method_keeps_the_contract(name, tmp_path, encoder):
     assert len(motion) == speech(1.3).n_frames
     assert motion.values.dtype == torch.float32
     assert bool(motion.values.isfinite().all())
-    losses = made.loss(features(20)[None], torch.randn(1, 20, FACE64.dim), torch.ones(1, 20, dtype=torch.bool))
+    losses = made.loss(heard(20)[None], torch.randn(1, 20, FACE64.dim), torch.ones(1, 20, dtype=torch.bool))
     assert losses["total"].requires_grad
     made.save_pretrained(tmp_path / "w", card="# card\n")
     again = kind.from_pretrained(tmp_path / "w")
@@ -125,7 +129,7 @@ def test_progress_counts_frames(method):
 
 
 def test_two_transformers_do_not_know_each_other(method):
-    losses = method.loss(features(20)[None], torch.randn(1, 20, 70), torch.ones(1, 20, dtype=torch.bool))
+    losses = method.loss(heard(20)[None], torch.randn(1, 20, 70), torch.ones(1, 20, dtype=torch.bool))
     losses["pose"].backward()
     assert not any(p.grad is not None and bool(p.grad.any()) for p in method.expression.parameters())
     assert any(bool(p.grad.any()) for p in method.pose.parameters())
@@ -136,12 +140,12 @@ def test_one_batch_can_be_learnt_by_heart():
     method = FD2Talk(tiny())
     time = torch.arange(20.0)[None, :, None]
     motion = torch.sin(time / 3 + torch.arange(70.0)) * torch.ones(4, 1, 1)
-    heard = torch.cat([motion, torch.zeros(4, 20, 772 - 70)], -1)
+    speech = motion[..., : tiny().heard_dim]
     mask = torch.ones(4, 20, dtype=torch.bool)
     optimizer = torch.optim.Adam(method.parameters(), lr=1e-2)
     history = []
     for _ in range(120):
-        loss = method.loss(heard, motion, mask)["expression"]
+        loss = method.loss(speech, motion, mask)["expression"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -154,7 +158,7 @@ def test_prefix_is_given_clean(method):
     seen = []
     handle = method.expression.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
     motion, mask = torch.randn(2, 20, 70), torch.ones(2, 20, dtype=torch.bool)
-    method.loss(features(20).expand(2, -1, -1), motion, mask)
+    method.loss(heard(20).expand(2, -1, -1), motion, mask)
     handle.remove()
     x_t, _, _, given = seen[0]
     n = method.config.prefix

@@ -7,10 +7,11 @@ the lag at which its prediction follows a clip's true opening best is the clip's
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from declaim.nn.ridge import Ridge, deal
 
 MAX_LAG = 8
 """Largest offset looked for, in frames to either side."""
@@ -20,6 +21,7 @@ LEAST_CORRELATION = 0.4
 """Least correlation at the best lag."""
 LEAST_GAIN = 0.03
 """Least gain in correlation over no offset."""
+PENALTY = 1000.0
 
 
 def lag_correlations(
@@ -61,45 +63,22 @@ def sync_offsets(
         rounds: how often all is repeated with the clips brought into step as far as they are known by then.
         folds: speakers are dealt into this many groups; a group is judged by a fit to the rest.
     """
-    inputs = _standardised(features)
-    dealt = np.random.default_rng(0).permutation(sorted(set(speakers))).tolist()
-    group = [dealt.index(s) % folds for s in speakers]
+    inputs, group = _standardised(features), deal(speakers, folds)
+    frames: dict[str, int] = defaultdict(int)
+    for speaker, opening in zip(speakers, openings, strict=True):
+        frames[speaker] += len(opening)
     offsets = [0] * len(speakers)
     for _ in range(rounds):
-        moved = [shifted(o[:, None], k)[:, 0] for o, k in zip(openings, offsets, strict=True)]
-        outputs = [(o - o.mean()) / o.std().clamp(min=1e-6) for o in moved]
-        slopes = _slopes(speakers, inputs, outputs, group)
-        for i, (x, o) in enumerate(zip(inputs, outputs, strict=True)):
-            offsets[i] = max(-MAX_LAG, min(MAX_LAG, offsets[i] + sync_offset(x @ slopes[group[i]], o)))
+        ridge, outputs = Ridge(PENALTY), []
+        for i, opening in enumerate(openings):
+            moved = shifted(opening[:, None], offsets[i])
+            outputs.append((moved - moved.mean()) / moved.std().clamp(min=1e-6))
+            ridge.add(group[i], inputs[i], outputs[i], (400.0 / frames[speakers[i]]) ** 0.5)
+        slopes = {g: ridge.solve(without=g) for g in set(group)}
+        for i, (x, y) in enumerate(zip(inputs, outputs, strict=True)):
+            found = sync_offset((x @ slopes[group[i]])[:, 0], y[:, 0]) if len(slopes) > 1 else 0
+            offsets[i] = max(-MAX_LAG, min(MAX_LAG, offsets[i] + found))
     return offsets
-
-
-def _slopes(
-    speakers: Sequence[str],
-    inputs: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    group: Sequence[int],
-    penalty: float = 300.0,
-) -> dict[int, Float[Tensor, " features"]]:
-    """For every group of speakers, the ridge regression fitted on all others; speakers count by the root of length."""
-    dim = inputs[0].shape[1]
-    frames: dict[str, int] = defaultdict(int)
-    for speaker, output in zip(speakers, outputs, strict=True):
-        frames[speaker] += len(output)
-    normal = {g: torch.zeros(dim, dim, dtype=torch.float64) for g in set(group)}
-    moment = {g: torch.zeros(dim, dtype=torch.float64) for g in set(group)}
-    for speaker, x, y, g in zip(speakers, inputs, outputs, group, strict=True):
-        weighted = x.double().T * (400.0 / frames[speaker]) ** 0.5
-        normal[g] += weighted @ x.double()
-        moment[g] += weighted @ y.double()
-    ridge = penalty * torch.eye(dim, dtype=torch.float64)
-    slopes = {}
-    for g in set(group):
-        others = [h for h in normal if h != g]
-        gram = sum((normal[h] for h in others), ridge)
-        target = sum((moment[h] for h in others), torch.zeros(dim, dtype=torch.float64))
-        slopes[g] = torch.linalg.solve(gram, target).float()
-    return slopes
 
 
 def _standardised(features: Sequence[Tensor]) -> list[Tensor]:

@@ -18,7 +18,7 @@ class Method(Protocol):
 
     def loss(
         self,
-        speech: Float[Tensor, "batch frames features"],
+        heard: Float[Tensor, "batch frames heard"],
         motion: Float[Tensor, "batch frames dim"],
         mask: Bool[Tensor, "batch frames"],
     ) -> dict[str, Float[Tensor, ""]]:
