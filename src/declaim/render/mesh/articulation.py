@@ -49,6 +49,9 @@ class Aperture:
         middle = rest[pairs].mean(1)
         order = np.argsort(middle[:, 0])
         line = np.interp(rest[:, 0], middle[order, 0], middle[order, 1])
+        # the corners, and the skin beyond them, belong to both edges and stay
+        beyond = np.maximum(np.abs(rest[:, 0] - middle[:, 0].mean()) - np.ptp(middle[:, 0]) / 2, 0)
+        within = np.exp(-((beyond / (0.15 * reach_cm)) ** 2))
         edges = []
         for side, column in ((1.0, 0), (-1.0, 1)):
             edge = rest[pairs[:, column]]
@@ -56,7 +59,7 @@ class Aperture:
             kernel = np.exp(-squared / (2 * (0.35 * reach_cm) ** 2)) + 1e-12
             fade = np.exp(-squared.min(1) / (2 * reach_cm**2))
             on_side = side * (rest[:, 1] - line) > -1e-6
-            shares = kernel / kernel.sum(1, keepdims=True) * (fade * on_side)[:, None]
+            shares = kernel / kernel.sum(1, keepdims=True) * (fade * within * on_side)[:, None]
             shares[pairs.ravel()] = 0
             shares[pairs[:, column]] = np.eye(len(pairs))
             edges.append(shares)
@@ -150,4 +153,4 @@ def lid_opening(ratio: Float[np.ndarray, "*frames"]) -> Float[np.ndarray, "*fram
     that an open eye does not flutter more than it was seen to.
     """
     closing = np.clip((1 - ratio) / (1 - LIDS_SHUT), 0, 1)
-    return np.maximum(ratio - LIDS_SHUT * closing**1.5, 0)
+    return np.asarray(np.maximum(ratio - LIDS_SHUT * closing**1.5, 0))

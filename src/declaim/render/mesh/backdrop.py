@@ -98,7 +98,9 @@ def _trust(
     total = cv2.GaussianBlur(edge, (0, 0), wide)
     near = cv2.GaussianBlur(edge * good, (0, 0), wide) / np.maximum(total, 1e-6)
     # far from any edge nothing is known; the nearest edge's value is carried outward
-    _, labels = cv2.distanceTransformWithLabels(1 - edge.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    _, labels = cv2.distanceTransformWithLabels(
+        1 - edge.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     values = np.zeros(labels.max() + 1, np.float32)
     values[labels[edge > 0]] = near[edge > 0]
     carried = cv2.GaussianBlur(values[labels], (0, 0), wide)

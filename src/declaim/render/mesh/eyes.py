@@ -46,7 +46,7 @@ class Eyeball:
         cut = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
         edge = smooth_contour(lids - low)
         inside = polygon_mask(edge, (cut.shape[1], cut.shape[0]), -0.06 * radius)
-        return cls(fill(cut, ~inside, 3), low.astype(np.float64), outline, iris, centre, radius)
+        return cls(fill(cut, ~inside, 3.0), low.astype(np.float64), outline, iris, centre, radius)
 
     def draw(
         self,

@@ -124,7 +124,7 @@ def place(
     return out
 
 
-def draw_mouth(
+def draw_mouth(  # noqa: PLR0917
     mouth: Mouth,
     canvas: UInt8[np.ndarray, "height width 3"],
     now: Float[np.ndarray, "points 3"],

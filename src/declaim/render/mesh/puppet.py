@@ -59,7 +59,9 @@ class Puppet:
         self.backdrop = None if person is None else build_backdrop(self.cut, person[inside], frame)
         self.skin = fill_openings(self.cut, self.landmarks[:, :2] - low, self.pixels_per_cm)
         self.eyes = [Eyeball.of(self.image, self.landmarks, side) for side in (0, 1)]
-        lids = [Lid.of(self.landmarks - np.append(low, 0), (int(self.extent[0]), int(self.extent[1])), k) for k in (0, 1)]
+        lids = [
+            Lid.of(self.landmarks - np.append(low, 0), (int(self.extent[0]), int(self.extent[1])), k) for k in (0, 1)
+        ]
         self.lids = [lid for lid in lids if lid is not None]
         self.mouth = Mouth(self.image, self.landmarks, self.rest, self.own, self.pixels_per_cm)
 

@@ -1,12 +1,15 @@
 """Rasterising a textured triangle mesh: for every target pixel, the source position that it shows."""
 
+from typing import no_type_check
+
 import numpy as np
 from jaxtyping import Float, Int
 from numba import njit
 
 
 @njit(cache=True, fastmath=False, boundscheck=False)
-def _fill(target, source, triangles, map_x, map_y, depth):  # type: ignore[no-untyped-def]  # pragma: no cover
+@no_type_check
+def _fill(target, source, triangles, map_x, map_y, depth):  # type: ignore[no-untyped-def]  # noqa: PLR0917
     height, width = map_x.shape
     for k in range(triangles.shape[0]):
         a, b, c = triangles[k, 0], triangles[k, 1], triangles[k, 2]
@@ -36,7 +39,7 @@ def _fill(target, source, triangles, map_x, map_y, depth):  # type: ignore[no-un
                         map_y[y, x] = say + wb * dby + wc * dcy
 
 
-def rasterise(
+def rasterise(  # noqa: PLR0917
     target: Float[np.ndarray, "vertices 3"],
     source: Float[np.ndarray, "vertices 2"],
     triangles: Int[np.ndarray, "triangles 3"],

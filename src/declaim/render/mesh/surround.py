@@ -97,7 +97,7 @@ def head_ellipse(frame: FaceFrame, points: Float[np.ndarray, "*n 2"]) -> Bool[np
 def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """0 below 0, 1 above 1, with two continuous derivatives between."""
     x = np.clip(x, 0, 1)
-    return x * x * x * (x * (6 * x - 15) + 10)
+    return np.asarray(x * x * x * (x * (6 * x - 15) + 10))
 
 
 def motion_weight(

@@ -31,9 +31,9 @@ class MouthTones:
     @classmethod
     def of(cls, image: UInt8[np.ndarray, "height width 3"], landmarks: Float[np.ndarray, "points 3"]) -> "MouthTones":
         """Tones that fit the portrait's light, skin and colourfulness (a grey photograph has a grey mouth)."""
-        cheek = _around(image, landmarks[list(CHEEKS), :2], 50)
-        lips = _around(image, landmarks[list(LIPS_OUTER), :2], 40)
-        whites = _around(image, landmarks[[*RIGHT_EYE, *LEFT_EYE], :2], 80)
+        cheek = _around(image, landmarks[list(CHEEKS), :2], 50.0)
+        lips = _around(image, landmarks[list(LIPS_OUTER), :2], 40.0)
+        whites = _around(image, landmarks[[*RIGHT_EYE, *LEFT_EYE], :2], 80.0)
         light = float(np.clip(0.55 * cheek.mean() + 0.5 * whites.mean() + 0.06, 0.18, 0.86))
         colourful = float(np.clip(np.ptp(cheek) / 0.22, 0.0, 1.1))
         cast = cheek / max(cheek.mean(), 1e-3)

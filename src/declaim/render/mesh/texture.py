@@ -88,7 +88,7 @@ def fill_openings(image: Image, landmarks: Float[np.ndarray, "points 2"], pixels
         box = slice(low[1], high[1]), slice(low[0], high[0])
         part = np.ascontiguousarray(image[box])
         hole = polygon_mask(smooth_contour(edge - low), (part.shape[1], part.shape[0]), grow)
-        out[box] = fill(part, hole, 3)
+        out[box] = fill(part, hole, 3.0)
     return out
 
 
