@@ -13,6 +13,7 @@ from declaim.errors import AssetError
 
 _FILE = "geometry_pipeline_metadata_landmarks.binarypb"
 _VERTEX_FLOATS = 5  # x, y, z and two texture coordinates
+_N_VERTICES = 468
 _MESH, _VERTICES, _INDICES = 1, 3, 4  # field numbers of the protocol buffers
 
 
@@ -31,7 +32,7 @@ def canonical_face(task: Path) -> tuple[Float[Tensor, "468 3"], Int[Tensor, "tri
         mesh = next(value for field, value in _fields(metadata) if field == _MESH and isinstance(value, bytes))
         floats = [struct.unpack("<f", v)[0] for n, v in _fields(mesh) if n == _VERTICES and isinstance(v, bytes)]
         indices = [v for n, v in _fields(mesh) if n == _INDICES and isinstance(v, int)]
-        points = torch.tensor(floats).reshape(-1, _VERTEX_FLOATS)[:, :3].contiguous()
+        points = torch.tensor(floats).reshape(_N_VERTICES, _VERTEX_FLOATS)[:, :3].contiguous()
         return points, torch.tensor(indices).reshape(-1, 3)
     except (OSError, KeyError, StopIteration, IndexError, RuntimeError, struct.error, zipfile.BadZipFile) as error:
         raise AssetError(f"{task} holds no canonical face: is it the face landmarker? ({error})") from error

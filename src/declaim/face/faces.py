@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from declaim.errors import ConfigError, ManyFaces, NoFace
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
+Window = tuple[int, int, int, int]
+"""Left, top, right, bottom of a part of a picture, in whole pixels."""
 FaceChoice = Literal["largest"] | int | str | None
 MAX_FACES = 8
 """Most faces looked for in one picture."""
@@ -21,8 +24,13 @@ LARGEST_YAW = math.radians(35)
 """Turn in rad beyond which a face counts as a profile."""
 RIVAL = 0.6
 """A second face this tall relative to the largest one makes the choice of a face necessary."""
-_MASK = 2.0
-"""Side of the window around the followed face, in faces; other faces outside it cannot be picked up."""
+OBLONG = 1.25
+"""Ratio of the sides from which a picture is also looked at in squares."""
+MASK = 2.5
+"""Side in faces of what is shown around one of several faces; with less surround the detector loses some faces."""
+ROOM = 5.0
+"""Side in faces of the part of the picture in which one of several faces is followed: room to move, and not too small
+for the detector."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +42,14 @@ class TrackedFace:
         scores: the tracker's 52 scores, its own order.
         size: width and height of the picture.
         yaw: turn of the head in rad, positive to the viewer's right.
+        window: the part of the picture (left, top, right, bottom) in which the detector found it.
     """
 
     points: Float[Tensor, "points 3"]
     scores: Float[Tensor, " 52"]
     size: tuple[int, int]
     yaw: float
+    window: Window
 
     @property
     def box(self) -> Box:
@@ -83,16 +93,26 @@ def choose_face(faces: list[TrackedFace], face: FaceChoice = None) -> int:
     return order[0]
 
 
-def windows(size: tuple[int, int], share: float) -> Iterator[tuple[int, int, int, int]]:
-    """Windows of a share of a picture of ``size`` (width, height), each half over its neighbours."""
-    width, height = size
-    side_y, side_x = max(round(height * share), 1), max(round(width * share), 1)
-    steps = round(2 / share) - 1
-    for i in range(steps):
-        for j in range(steps):
-            top = round((height - side_y) * i / max(steps - 1, 1))
-            left = round((width - side_x) * j / max(steps - 1, 1))
-            yield left, top, left + side_x, top + side_y
+def windows(size: tuple[int, int], share: float) -> Iterator[Window]:
+    """Windows of a share of a picture of ``size`` (width, height), each half over its neighbours.
+
+    With ``share`` 1 these are the whole picture and, if it is oblong, the squares along it: the detector pads oblong
+    pictures to squares, in which faces get small.
+    """
+    if share == 1.0:
+        yield 0, 0, size[0], size[1]
+        short = min(size)
+        if max(size) <= OBLONG * short:
+            return
+        sides = short, short
+    else:
+        sides = max(round(size[0] * share), 1), max(round(size[1] * share), 1)
+    steps = [math.ceil(2 * (whole - side) / side) + 1 for whole, side in zip(size, sides, strict=True)]
+    for i in range(steps[1]):
+        for j in range(steps[0]):
+            left = round((size[0] - sides[0]) * j / max(steps[0] - 1, 1))
+            top = round((size[1] - sides[1]) * i / max(steps[1] - 1, 1))
+            yield left, top, left + sides[0], top + sides[1]
 
 
 def same_face(a: Box, b: Box) -> bool:
@@ -102,8 +122,23 @@ def same_face(a: Box, b: Box) -> bool:
     return (b[0] < x < b[2] and b[1] < y < b[3]) or (a[0] < u < a[2] and a[1] < v < a[3])
 
 
-def around(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The window around a box, `_MASK` times its longer side and within the picture."""
-    half = _MASK / 2 * max(box[2] - box[0], box[3] - box[1])
+def seen_through(
+    image: UInt8[np.ndarray, "height width 3"], window: Window, hole: Window | None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The part of a picture in ``window``, black outside ``hole`` if there is one (both in the picture's pixels)."""
+    left, top, right, bottom = window
+    part = image[top:bottom, left:right]
+    if hole is None:
+        return part
+    masked = np.zeros_like(part)
+    rows = slice(max(hole[1] - top, 0), max(hole[3] - top, 0))
+    columns = slice(max(hole[0] - left, 0), max(hole[2] - left, 0))
+    masked[rows, columns] = part[rows, columns]
+    return masked
+
+
+def around(box: Box, size: tuple[int, int], side: float = MASK) -> Window:
+    """The window around a box, ``side`` times its longer side and within the picture."""
+    half = side / 2 * max(box[2] - box[0], box[3] - box[1])
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return max(int(x - half), 0), max(int(y - half), 0), min(int(x + half), size[0]), min(int(y + half), size[1])

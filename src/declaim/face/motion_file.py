@@ -106,7 +106,7 @@ def read_points(path: str | Path) -> Float[Tensor, "frames points 3"] | None:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise CheckpointError(f"there is no motion file {path}") from error

@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +20,15 @@ from declaim.errors import DeclaimWarning, NoFace
 from declaim.face.faces import (
     LARGEST_YAW,
     MAX_FACES,
+    ROOM,
     SMALLEST_FACE,
     FaceChoice,
     TrackedFace,
+    Window,
     around,
     choose_face,
     same_face,
+    seen_through,
     windows,
 )
 from declaim.face.layouts import N_POINTS, TRACKER_SCORES
@@ -39,6 +41,9 @@ from declaim.types import Frames, OnStep
 SETTLING_MS = 400
 """How long the first picture of a video is shown before its points count; after that they move by less than 0.02 % of
 the face's height from frame to frame."""
+
+PATIENCE = 5
+"""Frames after which a face that left its part of the picture is looked for in the whole."""
 
 __all__ = ["FaceTracker", "Track", "TrackedFace", "choose_face", "track_motion"]
 
@@ -83,7 +88,7 @@ class FaceTracker:
         for share in (1.0, 0.5, 0.25) if thorough else (1.0,):
             faces: list[TrackedFace] = []
             for window in windows((image.shape[1], image.shape[0]), share):
-                for face in self._see(image, window):
+                for face in _look(self._stills, image, window):
                     if not any(same_face(face.box, other.box) for other in faces):
                         faces.append(face)
             if faces:
@@ -124,8 +129,9 @@ class FaceTracker:
     def track(self, frames: Iterator[Frames], face: FaceChoice = None, on_step: OnStep | None = None) -> Track:
         """Follow one face through a video.
 
-        The face is chosen in the first picture that shows one, and followed from there: where there are several, all
-        but a window around the followed face is blackened, so that the others cannot be mistaken for it.
+        The face is chosen in the first picture that shows one, and followed from there. Where there are several, the
+        landmarker is shown a part of the picture, black but for the surround of the followed face, so that no other
+        face can be mistaken for it.
 
         Args:
             frames: runs of frames, all of one size and rate.
@@ -137,11 +143,14 @@ class FaceTracker:
             ManyFaces: see `choose_face`.
         """
         following = _Following(self, face)
-        for run in frames:
-            for image in run.images:
-                following.see(image, run.fps)
-                if on_step:
-                    on_step(following.n_frames, 0)
+        try:
+            for run in frames:
+                for image in run.images:
+                    following.see(image, run.fps)
+                    if on_step:
+                        on_step(following.n_frames, 0)
+        finally:
+            following.close()
         return following.result()
 
     def _settled(self, image: UInt8[np.ndarray, "height width 3"], face: TrackedFace) -> TrackedFace:
@@ -150,24 +159,12 @@ class FaceTracker:
         In the first pictures of a video the points creep by up to 0.4 % of the face's height, because each search
         starts from the points found last. Motion is measured on settled points, so a portrait has to be, too.
         """
-        left, top, right, bottom = around(face.box, face.size)
-        part = np.zeros_like(image)
-        part[top:bottom, left:right] = image[top:bottom, left:right]
         landmarker = self._open(vision.RunningMode.VIDEO, 1)
         try:
-            seen = _settle(landmarker, part, face.size)
+            seen = _settle(landmarker, image, face.window, around(face.box, face.size))
         finally:
             landmarker.close()
         return seen if seen is not None and same_face(seen.box, face.box) else face
-
-    def _see(self, image: UInt8[np.ndarray, "height width 3"], window: tuple[int, int, int, int]) -> list[TrackedFace]:
-        left, top, right, bottom = window
-        part = image[top:bottom, left:right]
-        seen = self._stills.detect(_mediapipe_image(part))
-        offset = torch.tensor([left, top, 0.0])
-        size = (image.shape[1], image.shape[0])
-        part_size = (right - left, bottom - top)
-        return [replace(f, points=f.points + offset, size=size) for f in _faces(seen, part_size)]
 
     def _open(self, mode: Any, num_faces: int) -> Any:
         options = vision.FaceLandmarkerOptions(
@@ -179,19 +176,55 @@ class FaceTracker:
         )
         with without_chatter():
             landmarker = vision.FaceLandmarker.create_from_options(options)
-            blank = _mediapipe_image(np.zeros((64, 64, 3), np.uint8))  # chatter comes with the first use too
-            _ = landmarker.detect(blank) if mode == vision.RunningMode.IMAGE else landmarker.detect_for_video(blank, 0)
+            blank = np.zeros((64, 64, 3), np.uint8)  # chatter comes with the first use, too
+            _look(landmarker, blank, (0, 0, 64, 64), stamp=None if mode == vision.RunningMode.IMAGE else 0)
         return landmarker
 
 
-def _settle(landmarker: Any, image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int]) -> TrackedFace | None:
+def _settle(
+    landmarker: Any, image: UInt8[np.ndarray, "height width 3"], window: Window, hole: Window | None
+) -> TrackedFace | None:
     """Show a picture to a video landmarker until its points rest; the face of the last look."""
-    shown = _mediapipe_image(image)
     faces: list[TrackedFace] = []
     # time 0 was the blank picture; the landmarker smooths in time, so time must pass between the looks
     for stamp in range(1, SETTLING_MS, 40):
-        faces = _faces(landmarker.detect_for_video(shown, stamp), size)
+        faces = _look(landmarker, image, window, hole, stamp)
     return faces[0] if faces else None
+
+
+def _look(
+    landmarker: Any,
+    image: UInt8[np.ndarray, "height width 3"],
+    window: Window,
+    hole: Window | None = None,
+    stamp: int | None = None,
+) -> list[TrackedFace]:
+    """The faces that a landmarker sees through a window, in the pixels of the whole picture.
+
+    Args:
+        landmarker: MediaPipe's; a still one if ``stamp`` is None.
+        image: the whole picture.
+        window: the part that is shown to it.
+        hole: outside it the part is black.
+        stamp: time in ms.
+    """
+    part = seen_through(image, window, hole)
+    # MediaPipe ignores strides: rows with padding or a cut-out window would be read as garbage, and no face found.
+    shown = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(part))
+    seen = landmarker.detect(shown) if stamp is None else landmarker.detect_for_video(shown, stamp)
+    width, height = window[2] - window[0], window[3] - window[1]
+    scale = torch.tensor([width, height, width], dtype=torch.float32)  # MediaPipe's z is in widths
+    offset = torch.tensor([window[0], window[1], 0.0])
+    size = (image.shape[1], image.shape[0])
+    faces = []
+    for landmarks, blendshapes, matrix in zip(
+        seen.face_landmarks, seen.face_blendshapes, seen.facial_transformation_matrixes, strict=True
+    ):
+        points = torch.tensor([(p.x, p.y, p.z) for p in landmarks]) * scale + offset
+        scores = torch.tensor([c.score for c in blendshapes])
+        yaw = math.atan2(float(matrix[0, 2]), float(matrix[2, 2]))
+        faces.append(TrackedFace(points, scores, size, yaw, window))
+    return faces
 
 
 class _Following:
@@ -200,9 +233,11 @@ class _Following:
     def __init__(self, tracker: FaceTracker, choice: FaceChoice) -> None:
         self._tracker, self._choice = tracker, choice
         self._landmarker: Any = None
-        self._window: tuple[int, int, int, int] | None = None  # None: the only face, nothing to hide
-        self._fps = FPS
-        self._size = (0, 0)
+        self._window: Window = (0, 0, 0, 0)  # what the landmarker is shown
+        self._hole: Window | None = None  # None: the only face, nothing to hide
+        self._last: TrackedFace | None = None
+        self._lost = 0
+        self._fps, self._size = FPS, (0, 0)
         self._points: list[Tensor] = []
         self._scores: list[Tensor] = []
         self._valid: list[bool] = []
@@ -215,32 +250,49 @@ class _Following:
         """Take in the next frame."""
         self._fps, self._size = fps, (image.shape[1], image.shape[0])
         face = self._follow(image)
+        self._lost = 0 if face else self._lost + 1
+        self._last = face or self._last
         self._valid.append(face is not None)
         self._points.append(face.points if face else torch.full((N_POINTS, 3), math.nan))
         self._scores.append(face.scores if face else torch.full((len(TRACKER_SCORES),), math.nan))
 
     def _follow(self, image: UInt8[np.ndarray, "height width 3"]) -> TrackedFace | None:
-        fresh = False
+        cut_out = self._window != (0, 0, *self._size)
+        if self._landmarker is None or (cut_out and self._lost and self._lost % PATIENCE == 0):
+            self._begin(image)
         if self._landmarker is None:
-            faces = self._tracker.detect(image, thorough=False)
-            if not faces:
-                return None
-            chosen = choose_face(faces, self._choice)
-            self._landmarker = self._tracker._open(vision.RunningMode.VIDEO, 1)
-            self._window = around(faces[chosen].box, self._size) if len(faces) > 1 else None
-            fresh = True
-        if self._window is not None:
-            left, top, right, bottom = self._window
-            masked = np.zeros_like(image)
-            masked[top:bottom, left:right] = image[top:bottom, left:right]
-            image = masked
-        if fresh:
-            _settle(self._landmarker, image, self._size)
+            return None
         stamp = SETTLING_MS + 1 + round(1000 * self.n_frames / self._fps)
-        seen = _faces(self._landmarker.detect_for_video(_mediapipe_image(image), stamp), self._size)
-        if seen and self._window is not None:
-            self._window = around(seen[0].box, self._size)
+        seen = _look(self._landmarker, image, self._window, self._hole, stamp)
+        if seen and self._hole is not None:
+            self._hole = around(seen[0].box, self._size)
         return seen[0] if seen else None
+
+    def _begin(self, image: UInt8[np.ndarray, "height width 3"]) -> None:
+        """Choose the face, or find it again after it left its window, and show its window to a new landmarker."""
+        faces = self._tracker.detect(image, thorough=False)
+        last = self._last
+        if last is not None:
+            near = [f for f in faces if same_face(around(f.box, self._size), last.box)]
+            if not near:
+                return
+            chosen = near[0]
+        elif faces:
+            chosen = faces[choose_face(faces, self._choice)]
+        else:
+            return
+        self.close()
+        self._window, self._hole = chosen.window, None
+        if len(faces) > 1:
+            self._window, self._hole = around(chosen.box, self._size, ROOM), around(chosen.box, self._size)
+        self._landmarker = self._tracker._open(vision.RunningMode.VIDEO, 1)
+        _settle(self._landmarker, image, self._window, self._hole)
+
+    def close(self) -> None:
+        """Free the native memory."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
 
     def result(self) -> Track:
         """The track of all frames seen.
@@ -248,8 +300,6 @@ class _Following:
         Raises:
             NoFace: none of them shows a face.
         """
-        if self._landmarker is not None:
-            self._landmarker.close()
         if not any(self._valid):
             raise NoFace(
                 f"no face was found in any of the {self.n_frames} frames; use a video that shows a face from the front"
@@ -257,20 +307,3 @@ class _Following:
         valid = torch.tensor(self._valid)
         points = bridge(torch.stack(self._points).flatten(1), valid).reshape(-1, N_POINTS, 3)
         return Track(points, bridge(torch.stack(self._scores), valid), valid, self._size, self._fps)
-
-
-def _mediapipe_image(image: UInt8[np.ndarray, "height width 3"]) -> Any:
-    # MediaPipe ignores strides: rows with padding or a cut-out window would be read as garbage, and no face found.
-    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-
-
-def _faces(seen: Any, size: tuple[int, int]) -> list[TrackedFace]:
-    scale = torch.tensor([size[0], size[1], size[0]], dtype=torch.float32)  # MediaPipe's z is in widths
-    faces = []
-    for landmarks, blendshapes, matrix in zip(
-        seen.face_landmarks, seen.face_blendshapes, seen.facial_transformation_matrixes, strict=True
-    ):
-        points = torch.tensor([(p.x, p.y, p.z) for p in landmarks]) * scale
-        scores = torch.tensor([c.score for c in blendshapes])
-        faces.append(TrackedFace(points, scores, size, math.atan2(float(matrix[0, 2]), float(matrix[2, 2]))))
-    return faces
