@@ -74,17 +74,21 @@ class Eyeball:
         if not alpha.any():
             return
         back = affine_between(rigid[self.outline, :2], own[self.outline, :2])
-        xs, ys = np.meshgrid(low[0] + np.arange(width, dtype=np.float64), low[1] + np.arange(height, dtype=np.float64))
-        source = np.stack([xs, ys, np.ones_like(xs)], -1) @ back.T
+        xs, ys = low[0] + np.arange(width), low[1] + np.arange(height)[:, None]
+        source_x, source_y = (row[0] * xs + row[1] * ys + row[2] for row in back)
         centre = own[self.iris[0], :2]
         gaze = back[:, :2] @ (now[self.iris, :2] - rigid[self.iris, :2]).mean(0)
         gaze *= min(1.0, 1.4 * self.radius / (np.linalg.norm(gaze) + 1e-9))
-        far = np.linalg.norm(source - centre - gaze, axis=-1) / self.radius
+        far = np.hypot(source_x - centre[0] - gaze[0], source_y - centre[1] - gaze[1]) / self.radius
         moved = np.clip((2.4 - far) / 1.3, 0, 1)
         moved = moved * moved * (3 - 2 * moved)
-        source = (source - gaze * moved[..., None] - (self.origin - self.centre + centre)).astype(np.float32)
+        shift = self.origin - self.centre + centre
         layer = cv2.remap(
-            self.texture, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            self.texture,
+            (source_x - gaze[0] * moved - shift[0]).astype(np.float32),
+            (source_y - gaze[1] * moved - shift[1]).astype(np.float32),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         blend(canvas[low[1] : high[1], low[0] : high[0]], layer, alpha)
 
@@ -93,9 +97,11 @@ def affine_between(
     start: Float[np.ndarray, "points 2"], goal: Float[np.ndarray, "points 2"]
 ) -> Float[np.ndarray, "2 3"]:
     """The affine map that takes ``start`` nearest to ``goal`` (least squares)."""
-    middle = start.mean(0)
-    design = np.column_stack([start - middle, np.ones(len(start))])
-    ridge = 1e-9 * np.ptp(start) ** 2 * np.diag([1.0, 1.0, 0.0])
-    solution = np.linalg.solve(design.T @ design + ridge, design.T @ goal + ridge @ np.eye(3)[:, :2]).T
-    solution[:, 2] -= solution[:, :2] @ middle
-    return solution
+    middle, goal_middle = start.mean(0), goal.mean(0)
+    centred = start - middle
+    # a trace of the identity keeps a collapsed set of points (a closed eye) solvable
+    ridge = 1e-9 * (float(np.square(centred).sum()) + 1e-9)
+    (a, b), (_, d) = centred.T @ centred + ridge * np.eye(2)
+    right = centred.T @ (goal - goal_middle) + ridge * np.eye(2)
+    linear = (np.array([[d, -b], [-b, a]]) @ right / (a * d - b * b)).T
+    return np.column_stack([linear, goal_middle - linear @ middle])

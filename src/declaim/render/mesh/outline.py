@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from declaim.face.layouts import FACE_OVAL
-from declaim.render.mesh.surround import FaceFrame, head_ellipse
+from declaim.render.mesh.surround import FaceFrame, distance_to_polygon, head_ellipse
 
 WORK_FACE_WIDTH = 64
 """Face width in pixels at which the outline is sought; finer gains nothing and costs time."""
@@ -64,11 +64,12 @@ def _seeds(
     seeds[(y <= chin + 0.1) & (np.abs(x) > 1.2 + 2.2 * (chin + 0.1 - y))] = cv2.GC_BGD
     inner = frame.local(oval)
     middle = inner.mean(0)
-    grid = ((local - middle) / 0.92 + middle).reshape(-1, 2).astype(np.float32)
     # the face itself, slightly shrunk, and the neck under it
-    polygon = inner.astype(np.float32)[:, None]
-    face = np.array([cv2.pointPolygonTest(polygon, (float(p[0]), float(p[1])), False) >= 0 for p in grid])
-    seeds[face.reshape(x.shape)] = cv2.GC_FGD
+    corners = (inner - middle) * 0.92 + middle
+    near = (np.abs(x) < 0.8) & (np.abs(y) < ratio)
+    face = np.zeros(x.shape, np.bool_)
+    face[near] = distance_to_polygon(corners, local[near]) < 0
+    seeds[face] = cv2.GC_FGD
     seeds[(y < chin + 0.1) & (y > chin - 0.3) & (np.abs(x) < 0.2)] = cv2.GC_FGD
     return seeds
 

@@ -143,7 +143,7 @@ def build_surround(
     grid, weight = _crop(grid, weight)
     oval = landmarks[list(FACE_OVAL)]
     flat = grid.reshape(-1, 2)
-    gap = _distance_to_polygon(oval[:, :2], flat)
+    gap = distance_to_polygon(oval[:, :2], flat)
     keep = gap > 0.6 * step
     points, weights, gap = flat[keep], weight.ravel()[keep], gap[keep]
     shares = 1 / (np.linalg.norm(points[:, None] - oval[None, :, :2], axis=-1) + 1e-3) ** 3
@@ -203,7 +203,7 @@ def _crop(
     return grid[r, c], weight[r, c]
 
 
-def _distance_to_polygon(
+def distance_to_polygon(
     polygon: Float[np.ndarray, "corners 2"], points: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, " n"]:
     """Distance of points to a polygon's outline; negative inside."""
@@ -224,6 +224,6 @@ def _triangles(
     corners = np.vstack([oval, points])
     triangles = Delaunay(corners).simplices
     middle = corners[triangles].mean(1)
-    triangles = triangles[_distance_to_polygon(oval, middle) > 0]
+    triangles = triangles[distance_to_polygon(oval, middle) > 0]
     number = np.concatenate([np.array(FACE_OVAL), n_landmarks + np.arange(len(points))])
     return number[triangles].astype(np.int32)

@@ -45,7 +45,7 @@ class MouthTones:
 
         lip_level = float(lips.mean())
         return cls(
-            teeth=tone((0.97, 0.93, 0.86), 0.9 * light, 0.35),
+            teeth=tone((0.97, 0.93, 0.86), 0.96 * light, 0.35),
             gum=tone((0.8, 0.5, 0.48), 0.8 * lip_level, 0.0),
             tongue=tone((0.78, 0.44, 0.43), 0.72 * lip_level, 0.0),
             dark=tone((0.5, 0.27, 0.25), min(0.13 * lip_level, 0.09), 0.0),

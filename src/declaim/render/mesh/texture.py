@@ -1,28 +1,43 @@
 """Pictures of the portrait's parts: the skin without eyes and teeth, the eyes without lids."""
 
+from typing import no_type_check
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
+from numba import njit
 
 from declaim.face.layouts import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 
 Image = UInt8[np.ndarray, "height width 3"]
 
 
+@njit(cache=True)
+@no_type_check
+def _spline(points, per_edge):  # type: ignore[no-untyped-def]
+    n = points.shape[0]
+    out = np.empty((n * per_edge, 2))
+    step = np.empty(n)  # square root of the distance to the next point
+    for i in range(n):
+        j = (i + 1) % n
+        length = ((points[j, 0] - points[i, 0]) ** 2 + (points[j, 1] - points[i, 1]) ** 2) ** 0.5
+        step[i] = length**0.5 + 1e-3
+    for i in range(n):
+        d0, d1, d2 = step[i - 1], step[i], step[(i + 1) % n]
+        for c in range(2):
+            p0, p1, p2, p3 = points[i - 1, c], points[i, c], points[(i + 1) % n, c], points[(i + 2) % n, c]
+            m1 = (p2 - p1) + d1 * ((p1 - p0) / d0 - (p2 - p0) / (d0 + d1))
+            m2 = (p2 - p1) + d1 * ((p3 - p2) / d2 - (p3 - p1) / (d1 + d2))
+            a, b = 2 * (p1 - p2) + m1 + m2, -3 * (p1 - p2) - 2 * m1 - m2
+            for k in range(per_edge):
+                t = k / per_edge
+                out[i * per_edge + k, c] = ((a * t + b) * t + m1) * t + p1
+    return out
+
+
 def smooth_contour(points: Float[np.ndarray, "corners 2"], per_edge: int = 6) -> Float[np.ndarray, "n 2"]:
     """A closed curve through the points (centripetal Catmull-Rom, so that tight corners do not overshoot)."""
-    p1, p0, p2, p3 = points, np.roll(points, 1, 0), np.roll(points, -1, 0), np.roll(points, -2, 0)
-    t = np.linspace(0, 1, per_edge, endpoint=False)[None, :, None]
-
-    def knot(a: Float[np.ndarray, "n 2"], b: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 1"]:
-        return np.sqrt(np.linalg.norm(b - a, axis=1, keepdims=True)) + 1e-3
-
-    d0, d1, d2 = knot(p0, p1), knot(p1, p2), knot(p2, p3)
-    m1 = (p2 - p1) + d1 * ((p1 - p0) / d0 - (p2 - p0) / (d0 + d1))
-    m2 = (p2 - p1) + d1 * ((p3 - p2) / d2 - (p3 - p1) / (d1 + d2))
-    a, b = (2 * (p1 - p2) + m1 + m2)[:, None], (-3 * (p1 - p2) - 2 * m1 - m2)[:, None]
-    curve = ((a * t + b) * t + m1[:, None]) * t + p1[:, None]
-    return curve.reshape(-1, 2)
+    return np.asarray(_spline(np.asarray(points, np.float64), per_edge))
 
 
 def polygon_coverage(
