@@ -18,7 +18,6 @@ from declaim.media import read_frames
 from declaim.recipes.arkit_net import blendshape_network, extract
 from declaim.types import Motion
 
-
 LEFT_LIDS, RIGHT_LIDS = (LEFT_EYE_UPPER, LEFT_EYE_LOWER), (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER)
 
 
