@@ -34,10 +34,6 @@ def method(encoder):
     return made.eval()
 
 
-def heard(frames, seed=0):
-    return torch.randn(frames, tiny().heard_dim, generator=torch.Generator().manual_seed(seed))
-
-
 def features(frames, seed=0):
     return torch.randn(frames, tiny().speech_dim, generator=torch.Generator().manual_seed(seed))
 
@@ -58,7 +54,7 @@ def test_every_method_keeps_the_contract(name, tmp_path, encoder):
     assert len(motion) == speech(1.3).n_frames
     assert motion.values.dtype == torch.float32
     assert bool(motion.values.isfinite().all())
-    losses = made.loss(heard(20)[None], torch.randn(1, 20, FACE64.dim), torch.ones(1, 20, dtype=torch.bool))
+    losses = made.loss(features(20)[None], torch.randn(1, 20, FACE64.dim), torch.ones(1, 20, dtype=torch.bool))
     assert losses["total"].requires_grad
     made.save_pretrained(tmp_path / "w", card="# card\n")
     again = kind.from_pretrained(tmp_path / "w")
@@ -129,7 +125,7 @@ def test_progress_counts_frames(method):
 
 
 def test_two_transformers_do_not_know_each_other(method):
-    losses = method.loss(heard(20)[None], torch.randn(1, 20, 70), torch.ones(1, 20, dtype=torch.bool))
+    losses = method.loss(features(20)[None], torch.randn(1, 20, 70), torch.ones(1, 20, dtype=torch.bool))
     losses["pose"].backward()
     assert not any(p.grad is not None and bool(p.grad.any()) for p in method.expression.parameters())
     assert any(bool(p.grad.any()) for p in method.pose.parameters())
@@ -140,12 +136,12 @@ def test_one_batch_can_be_learnt_by_heart():
     method = FD2Talk(tiny())
     time = torch.arange(20.0)[None, :, None]
     motion = torch.sin(time / 3 + torch.arange(70.0)) * torch.ones(4, 1, 1)
-    speech = motion[..., : tiny().heard_dim]
+    heard = torch.cat([motion, torch.zeros(4, 20, 772 - 70)], -1)
     mask = torch.ones(4, 20, dtype=torch.bool)
     optimizer = torch.optim.Adam(method.parameters(), lr=1e-2)
     history = []
     for _ in range(120):
-        loss = method.loss(speech, motion, mask)["expression"]
+        loss = method.loss(heard, motion, mask)["expression"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -158,7 +154,7 @@ def test_prefix_is_given_clean(method):
     seen = []
     handle = method.expression.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
     motion, mask = torch.randn(2, 20, 70), torch.ones(2, 20, dtype=torch.bool)
-    method.loss(heard(20).expand(2, -1, -1), motion, mask)
+    method.loss(features(20).expand(2, -1, -1), motion, mask)
     handle.remove()
     x_t, _, _, given = seen[0]
     n = method.config.prefix
@@ -190,6 +186,21 @@ def test_low_temperature_is_only_for_lips():
     cooled = normalizer.scale_lips(noise, 0.0)
     torch.testing.assert_close(cooled[:, 8:], noise[:, 8:])
     torch.testing.assert_close(cooled[:, :8], torch.zeros(5, 8))
+
+
+def test_lips_are_settled_after_their_steps(method):
+    frames = method.config.new
+    basis = method.normalizer.lip_basis
+
+    def expression(steps, settle_after):
+        method.config = tiny().model_copy(update={"lip_steps": settle_after})
+        motion = method.generate_from_features([features(frames)], frames, steps=steps, blink_scale=0.0)
+        return motion["expression"]
+
+    once, often = expression(1, 1), expression(6, 1)
+    torch.testing.assert_close(once @ basis, often @ basis, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(once, often, atol=1e-2)
+    assert not torch.allclose(expression(6, 6) @ basis, often @ basis, atol=1e-2)
 
 
 def test_damaged_folders_are_refused(method, tmp_path):

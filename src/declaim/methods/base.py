@@ -18,7 +18,7 @@ class Method(Protocol):
 
     def loss(
         self,
-        heard: Float[Tensor, "batch frames heard"],
+        speech: Float[Tensor, "batch frames features"],
         motion: Float[Tensor, "batch frames dim"],
         mask: Bool[Tensor, "batch frames"],
     ) -> dict[str, Float[Tensor, ""]]:

@@ -22,10 +22,10 @@ class DenoiserConfig(BaseModel):
     """Temporal convolutions on the speech features before the transformer; 0 as in the paper."""
     dropout: float = Field(0.3, ge=0.0, lt=1.0)
     """Dropout on every branch, in training."""
-    speech_dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of the heard values that are zeroed, in training."""
-    speech_noise: float = Field(0.2, ge=0.0)
-    """Noise on what is heard, in standard deviations, in training."""
+    speech_dropout: float = Field(0.5, ge=0.0, lt=1.0)
+    """Share of speech feature values that are zeroed, in training."""
+    speech_noise: float = Field(0.8, ge=0.0)
+    """Noise on the normalised speech features, in standard deviations, in training."""
 
 
 class FD2TalkConfig(BaseModel):
@@ -37,8 +37,6 @@ class FD2TalkConfig(BaseModel):
     """Speech encoder's registered name."""
     speech_dim: int = Field(772, gt=0)
     """Width of the speech features."""
-    heard_dim: int = Field(16, gt=0)
-    """Width of what the transformers hear of them: lips guessed by a linear map, and prosody (see `adapter`)."""
     expression: DenoiserConfig = DenoiserConfig()
     """The expression transformer."""
     pose: DenoiserConfig = DenoiserConfig(dim=64, speech_layers=1)
@@ -71,6 +69,8 @@ class FD2TalkConfig(BaseModel):
     """Weight of the pose transformer's loss."""
     lip_temperature: float = Field(0.3, ge=0.0, le=1.0)
     """Share of the starting noise that is left in the directions that move the lips."""
+    lip_steps: int = Field(1, ge=1)
+    """Sampling steps after which the lips are settled; see the method's README."""
     lip_gain: float = Field(1.15, gt=0.0)
     """Amplitude of lip motion after sampling: on held-out training speakers it comes out at .87 of people's."""
     pose_smoothing: float = Field(1.5, ge=0.0)
@@ -98,11 +98,10 @@ def paper() -> FD2TalkConfig:
         dim=512, layers=6, heads=8, reach=0, speech_layers=0, dropout=0.0, speech_dropout=0.0, speech_noise=0.0
     )
     return FD2TalkConfig(
-        encoder="wav2vec2-base", speech_dim=768, heard_dim=768, expression=network, pose=network, band=3,
-        diffusion_steps=1000,
+        encoder="wav2vec2-base", speech_dim=768, expression=network, pose=network, band=3, diffusion_steps=1000,
         schedule="linear", sampling_steps=50, frames=25, prefix=0, ahead=0, prefix_share=0.0, lip_weight=0.0,
         opening_weight=0.0, closure_weight=0.0, velocity_weight=0.0, lip_temperature=1.0, lip_gain=1.0,
-        pose_smoothing=0.0, seam_frames=0,
+        pose_smoothing=0.0, seam_frames=0, lip_steps=1000,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor
 from declaim.face.layouts import N_EXPRESSION
 from declaim.face.mirror import expression_mirror, mirror_rotation, mirror_translation
 from declaim.face.model import FaceModel
-from declaim.methods.fd2talk.adapter import adapt, lip_labels
 from declaim.methods.fd2talk.normalizer import Normalizer
 from declaim.methods.fd2talk.targets import (
     STILL_RAD,
@@ -58,7 +57,7 @@ class TrackedClip(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """One clip as the networks learn it: what they hear, targets and the frames that count, as is and mirrored."""
+    """One clip as the networks learn it: features, targets and the frames that count, as is and mirrored."""
 
     speaker: str
     features: Float[Tensor, "frames features"]
@@ -96,22 +95,11 @@ def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], mode
     typical = _mean([_mouth_sd(group, anatomy) for group in grouped.values()])
     scales = {s: lip_scale([c.motion[:, :N_EXPRESSION] for c in g], anatomy, typical) for s, g in grouped.items()}
     turns = {s: _turning(g) for s, g in grouped.items()}
-    targets = [_targets(c, anatomy, blink, scale=scales[c.speaker], turning=turns[c.speaker]) for c in clips]
-    weights = _frame_weights(clips)
-    speech_mean, speech_std = _moments(torch.cat([c.features for c in clips]), weights)
-    speech_std = speech_std.clamp(min=1e-3)
-    labels = [_labels(target, anatomy) for target, _ in targets]
-    adapted = adapt([c.speaker for c in clips], [(c.features - speech_mean) / speech_std for c in clips], labels)
     material = [
-        Material(c.speaker, heard, target, _mirrored(target, mirror), c.valid, moving)
-        for c, heard, (target, moving) in zip(clips, adapted.heard, targets, strict=True)
+        _material(c, anatomy, blink, scale=scales[c.speaker], turning=turns[c.speaker], mirror=mirror) for c in clips
     ]
-    units = _motion_units(material, weights)
-    normalizer = Normalizer(
-        speech_mean, speech_std, adapted.projection, *units, anatomy.lip_basis, *_lip_measures(anatomy, units[1]),
-        path, timing, torch.tensor(_mean(list(turns.values())) / LEARNT_RAD),
-    )  # fmt: skip
-    return Measured(normalizer, material)
+    normalizer = _normalizer(clips, material, anatomy, _mean(list(turns.values())))
+    return Measured(_with_blinks(normalizer, path, timing), material)
 
 
 def _by_speaker(clips: Sequence[TrackedClip]) -> dict[str, list[TrackedClip]]:
@@ -150,57 +138,52 @@ def _blinks(
     return path, torch.tensor([float(log_interval), LOG_INTERVAL_SD, SHORTEST_INTERVAL_S])
 
 
-def _targets(
-    clip: TrackedClip, anatomy: Anatomy, blink: Float[Tensor, " expression"], *, scale: float, turning: float
-) -> tuple[Float[Tensor, "frames dim"], Bool[Tensor, " frames"]]:
-    """What is to be learnt from a clip, and the frames whose pose is."""
+def _material(
+    clip: TrackedClip,
+    anatomy: Anatomy,
+    blink: Float[Tensor, " expression"],
+    *,
+    scale: float,
+    turning: float,
+    mirror: Float[Tensor, "expression expression"],
+) -> Material:
     expression = expression_target(clip.motion[:, :N_EXPRESSION], anatomy, blink, scale)
     pose = pose_around_rest(clip.motion[:, N_EXPRESSION:], clip.valid) * (LEARNT_RAD / max(turning, STILL_RAD))
-    return torch.cat([expression, pose], 1), clip.valid & (turning >= STILL_RAD)
+    mirrored = torch.cat([expression @ mirror, mirror_rotation(pose[:, :3]), mirror_translation(pose[:, 3:])], 1)
+    counted = clip.valid & (turning >= STILL_RAD)
+    return Material(clip.speaker, clip.features, torch.cat([expression, pose], 1), mirrored, clip.valid, counted)
 
 
-def _labels(target: Float[Tensor, "frames dim"], anatomy: Anatomy) -> Float[Tensor, "frames labels"]:
-    expression = target[:, :N_EXPRESSION]
-    return lip_labels(expression @ anatomy.lip_basis, expression @ anatomy.mouth)
-
-
-def _mirrored(
-    target: Float[Tensor, "frames dim"], mirror: Float[Tensor, "expression expression"]
-) -> Float[Tensor, "frames dim"]:
-    rotation, translation = target[:, N_EXPRESSION : N_EXPRESSION + 3], target[:, N_EXPRESSION + 3 :]
-    flipped = [target[:, :N_EXPRESSION] @ mirror, mirror_rotation(rotation), mirror_translation(translation)]
-    return torch.cat(flipped, 1)
-
-
-def _frame_weights(clips: Sequence[TrackedClip]) -> Float[Tensor, " frames"]:
-    """Weight of every frame of all clips in a row: every speaker counts by the root of his minutes."""
-    frames: dict[str, int] = defaultdict(int)
-    for clip in clips:
-        frames[clip.speaker] += len(clip.motion)
-    return torch.cat([torch.full((len(c.motion),), frames[c.speaker] ** -0.5) for c in clips])
-
-
-def _motion_units(
-    material: list[Material], weights: Float[Tensor, " frames"]
-) -> tuple[Float[Tensor, " dim"], Float[Tensor, " dim"]]:
-    """Mean and standard deviation of every motion column; poses are measured from zero."""
+def _normalizer(clips: Sequence[TrackedClip], material: list[Material], anatomy: Anatomy, turning: float) -> Normalizer:
+    """Means and standard deviations, every speaker counting by the root of his minutes."""
+    seconds: dict[str, int] = defaultdict(int)
+    for m in material:
+        seconds[m.speaker] += len(m.target)
+    weights = torch.cat([torch.full((len(m.target),), seconds[m.speaker] ** -0.5) for m in material])
+    speech = _moments(torch.cat([c.features for c in clips]), weights)
     expression = _moments(torch.cat([m.target[:, :N_EXPRESSION] for m in material]), weights)
-    moving = weights * torch.cat([m.pose_mask for m in material])
-    pose_mean, pose_std = _moments(torch.cat([m.target[:, N_EXPRESSION:] for m in material]), moving)
-    mean = torch.cat([expression[0], torch.zeros_like(pose_mean)])
-    std = torch.cat([expression[1], (pose_std.square() + pose_mean.square()).sqrt()])
-    return mean, std.clamp(min=1e-4)
-
-
-def _lip_measures(
-    anatomy: Anatomy, std: Float[Tensor, " dim"]
-) -> tuple[Float[Tensor, "expression rows"], Float[Tensor, " expression"]]:
-    """Lip points and mouth opening in units of their usual variation."""
-    spread = std[:N_EXPRESSION]
-    factor = anatomy.lips / (anatomy.lips * spread[:, None]).square().sum().sqrt()
+    pose_weights = weights * torch.cat([m.pose_mask for m in material])
+    pose = _moments(torch.cat([m.target[:, N_EXPRESSION:] for m in material]), pose_weights)
+    mean = torch.cat([expression[0], torch.zeros_like(pose[0])])
+    std = torch.cat([expression[1], (pose[1].square() + pose[0].square()).sqrt()])
+    rows = anatomy.lips * expression[1][:, None]
+    factor = anatomy.lips / rows.square().sum().sqrt()
+    opening = anatomy.mouth / (anatomy.mouth * expression[1]).square().sum().sqrt()
     compact = torch.linalg.svd(factor, full_matrices=False)
     rank = 2 * anatomy.lip_basis.shape[1]
-    return compact.U[:, :rank] * compact.S[:rank], anatomy.mouth / (anatomy.mouth * spread).square().sum().sqrt()
+    lip_factor = compact.U[:, :rank] * compact.S[:rank]
+    nothing = torch.zeros(1, N_EXPRESSION)
+    return Normalizer(
+        speech[0], speech[1].clamp(min=1e-3), mean, std.clamp(min=1e-4), anatomy.lip_basis, lip_factor, opening,
+        nothing, torch.tensor([1.0, LOG_INTERVAL_SD, SHORTEST_INTERVAL_S]),
+        torch.tensor(turning / LEARNT_RAD),
+    )  # fmt: skip
+
+
+def _with_blinks(
+    normalizer: Normalizer, path: Float[Tensor, "blink expression"], timing: Float[Tensor, " 3"]
+) -> Normalizer:
+    return replace(normalizer, blink_path=path, blink_timing=timing)
 
 
 def _moments(

@@ -58,11 +58,9 @@ class FD2Talk(nn.Module):
     def __init__(self, config: FD2TalkConfig | None = None, normalizer: Normalizer | None = None) -> None:
         super().__init__()
         self.config = config = default() if config is None else config
-        self.normalizer = (
-            Normalizer.identity(config.speech_dim, FACE64.dim, config.heard_dim) if normalizer is None else normalizer
-        )
+        self.normalizer = Normalizer.identity(config.speech_dim, FACE64.dim) if normalizer is None else normalizer
         self.schedule = make_schedule(config.schedule, config.diffusion_steps)
-        common = (config.heard_dim, config.band, config.diffusion_steps)
+        common = (config.speech_dim, config.band, config.diffusion_steps)
         self.expression = MotionDenoiser(N_EXPRESSION, *common, config.expression)
         self.pose = MotionDenoiser(N_POSE, *common, config.pose)
         self._encoder: SpeechEncoder | None = None
@@ -71,7 +69,7 @@ class FD2Talk(nn.Module):
 
     def loss(
         self,
-        heard: Float[Tensor, "batch frames heard"],
+        speech: Float[Tensor, "batch frames features"],
         motion: Float[Tensor, "batch frames dim"],
         mask: Bool[Tensor, "batch frames"],
         pose_mask: Bool[Tensor, "batch frames"] | None = None,
@@ -79,13 +77,13 @@ class FD2Talk(nn.Module):
         """Losses of one batch at random diffusion steps; noise comes from torch's global generator.
 
         Args:
-            heard: what `Normalizer.heard` makes of the encoder's features, or a cross-fitted guess of it.
+            speech: encoder features.
             motion: motion in its own units.
             mask: False in padding.
             pose_mask: frames whose pose counts, if not the same.
         """
         batch, frames, dim = motion.shape
-        x0 = self.normalizer.normal_motion(motion)
+        heard_speech, x0 = self.normalizer.normal_speech(speech), self.normalizer.normal_motion(motion)
         steps = torch.randint(len(self.schedule), (2, batch))
         eps = torch.randn(batch, frames, dim)
         has_prefix = torch.rand(batch) < self.config.prefix_share
@@ -98,7 +96,7 @@ class FD2Talk(nn.Module):
         ):
             clean = x0[..., columns]
             x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], level))
-            estimates.append(network(x_t, step, network.listen(heard), given))
+            estimates.append(network(x_t, step, network.listen(heard_speech), given))
         pose_mask = mask if pose_mask is None else pose_mask
         return first_stage_losses(
             x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=self.normalizer
@@ -170,7 +168,7 @@ class FD2Talk(nn.Module):
         self.eval()
         normal = torch.zeros(n_frames, FACE64.dim)
         for window, features in self._windows(blocks, n_frames):
-            heard = self.normalizer.heard(features)[None]
+            heard = self.normalizer.normal_speech(features)[None]
             for network, columns, stream in ((self.expression, slice(0, N_EXPRESSION), 0),
                                              (self.pose, slice(N_EXPRESSION, FACE64.dim), 1)):  # fmt: skip
                 finished = normal[window.begin : window.start, columns]
@@ -215,8 +213,13 @@ class FD2Talk(nn.Module):
         x_t = torch.cat([finished, noise])[None]
         given = (torch.arange(len(window)) < len(finished))[None]
         heard = network.listen(speech)
-        for step, following in zip(visited, [*visited[1:], -1], strict=True):
+        settled = None
+        for i, (step, following) in enumerate(zip(visited, [*visited[1:], -1], strict=True)):
             estimate = network(x_t, torch.tensor([step]), heard, given)
+            if stream == 0 and settled is not None:
+                estimate = estimate + self.normalizer.along_lips(settled - estimate)
+            if i + 1 == self.config.lip_steps:
+                settled = estimate
             x_t = ddim_step(x_t, estimate, self.schedule.at(step), self.schedule.at(following))
             x_t[:, : len(finished)] = finished
         return self._joined(estimate[0], finished)

@@ -23,7 +23,6 @@ class Normalizer:
     Attributes:
         speech_mean: of every speech feature.
         speech_std: of every speech feature.
-        projection: normalised speech features to what the transformers hear; see `adapter`.
         motion_mean: of every motion column.
         motion_std: of every motion column.
         lip_basis: orthonormal directions in b that move the lips.
@@ -36,7 +35,6 @@ class Normalizer:
 
     speech_mean: Float[Tensor, " features"]
     speech_std: Float[Tensor, " features"]
-    projection: Float[Tensor, "features heard"]
     motion_mean: Float[Tensor, " dim"]
     motion_std: Float[Tensor, " dim"]
     lip_basis: Float[Tensor, "expression directions"]
@@ -47,20 +45,19 @@ class Normalizer:
     pose_amplitude: Float[Tensor, ""]
 
     @classmethod
-    def identity(cls, speech_dim: int, dim: int, heard_dim: int | None = None) -> "Normalizer":
+    def identity(cls, speech_dim: int, dim: int) -> "Normalizer":
         """Nothing measured: every unit is 1, lips are the first directions, blinks take 5 frames."""
         eye = torch.eye(N_EXPRESSION)
         shut = torch.tensor([0.0, 0.5, 1.0, 0.5, 0.0])[:, None] * eye[-1]
-        projection = torch.eye(speech_dim)[:, :heard_dim].clone()
         return cls(
-            torch.zeros(speech_dim), torch.ones(speech_dim), projection, torch.zeros(dim), torch.ones(dim),
+            torch.zeros(speech_dim), torch.ones(speech_dim), torch.zeros(dim), torch.ones(dim),
             eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), shut, torch.tensor([1.2, 0.6, 0.6]),
             torch.tensor(1.0),
         )  # fmt: skip
 
-    def heard(self, speech: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch heard"]:
-        """What the transformers hear of speech features."""
-        return ((speech - self.speech_mean) / self.speech_std) @ self.projection
+    def normal_speech(self, speech: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        """Speech features in standard deviations."""
+        return (speech - self.speech_mean) / self.speech_std
 
     def normal_motion(self, motion: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
         """Motion in standard deviations."""
@@ -74,9 +71,13 @@ class Normalizer:
         self, normal: Float[Tensor, "*batch expression"], factor: float
     ) -> Float[Tensor, "*batch expression"]:
         """Normalised expressions with their part along the lip directions multiplied by ``factor``."""
+        return normal + (factor - 1.0) * self.along_lips(normal)
+
+    def along_lips(self, normal: Float[Tensor, "*batch expression"]) -> Float[Tensor, "*batch expression"]:
+        """The part of normalised expressions that moves the lips."""
         std = self.motion_std[:N_EXPRESSION]
-        along = (normal * std) @ self.lip_basis @ self.lip_basis.T / std
-        return normal + (factor - 1.0) * along
+        part: Tensor = (normal * std) @ self.lip_basis @ self.lip_basis.T / std
+        return part
 
     def save(self, folder: Path) -> None:
         """Write ``normalizer.safetensors``."""
