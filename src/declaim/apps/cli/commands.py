@@ -222,8 +222,12 @@ def _track(video: Path, face: str | int | None, bars: Stages) -> tuple[Any, Any]
 
 def _write_motion(path: Path, result: Any, pose_origin: Literal["camera", "rest"], points: Any = None) -> None:
     from declaim.export.arkit import write_arkit_json, write_live_link_csv
+    from declaim.face.arkit import with_arkit
+    from declaim.face.model import FaceModel
     from declaim.face.motion_file import write_motion
 
+    if result.arkit is None:  # generated motion; the tracker has its own
+        result = with_arkit(result, FaceModel.from_pretrained())
     if path.suffix.lower() == ".npz":
         write_motion(path, result, points=points, pose_origin=pose_origin)
     elif path.suffix.lower() == ".csv":
