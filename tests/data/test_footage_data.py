@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from declaim.assets import state
 from declaim.audio.encoders import WhisperTinyEncoder
 from declaim.audio.whisper import WhisperEncoder
 from declaim.data.manifest import read_manifest
@@ -11,6 +12,10 @@ from declaim.errors import ConfigError
 from declaim.face.layouts import FACE64
 from declaim.methods.fd2talk.measure import Material
 from declaim.types import Motion, Speech
+
+needs_tracker = pytest.mark.skipif(
+    state("face-landmarker") != "complete", reason="not fetched: declaim assets pull face-landmarker"
+)
 
 
 def write_manifest(folder, rows, header="path,speaker,split"):
@@ -65,6 +70,7 @@ def test_prepared_clips_round_trip(tmp_path):
     assert load_prepared(tmp_path, [clip], 0.9) == []
 
 
+@needs_tracker
 def test_real_clip_is_prepared_once(footage, tmp_path):
     encoder = WhisperTinyEncoder()
     torch.manual_seed(0)

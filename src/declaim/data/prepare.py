@@ -18,7 +18,7 @@ from torch import Tensor
 
 from declaim.audio.waveform import prepared, resample
 from declaim.data.manifest import FootageClip
-from declaim.errors import DeclaimError
+from declaim.errors import AssetError, DeclaimError
 from declaim.face.model import FaceModel
 from declaim.face.tracker import FaceTracker, Track, track_motion
 from declaim.media import read_audio, read_frames
@@ -89,6 +89,9 @@ def prepare(
 
     Returns:
         The clips that could not be used, each with its reason.
+
+    Raises:
+        AssetError: the tracker or the encoder has not been fetched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = FaceModel.from_pretrained()
@@ -98,6 +101,8 @@ def prepare(
         if todo:
             try:
                 _prepare_clip(clip, folder, encoder, todo, model)
+            except AssetError:
+                raise
             except DeclaimError as error:
                 refused.append((clip, error))
         if on_step:

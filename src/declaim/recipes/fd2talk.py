@@ -125,10 +125,13 @@ def run(
             progress.console.print(f"left out {clip.name}: {error}")
         model = FaceModel.from_pretrained()
         originals = load_prepared(folder, learnt)
+        if not originals:
+            raise ConfigError(f"no clip of {footage} can be learnt from: see the reasons above")
         offsets = clip_offsets(originals, model)
         others = [clip for speed in SPEEDS[1:] for clip in load_prepared(folder, learnt, speed)]
-        others = [in_step(clip, offsets[clip.name] / clip.speed) for clip in others]
-        originals = [in_step(clip, offsets[clip.name]) for clip in originals]
+        others, originals = (
+            [in_step(clip, offsets[clip.name] / clip.speed) for clip in c] for c in (others, originals)
+        )
         measured = measure([*originals, *others], originals, model)
         torch.manual_seed(settings.seed)
         method = FD2Talk(config, measured.normalizer)
