@@ -10,6 +10,7 @@ from declaim.face.layouts import FACE64
 from declaim.methods.fd2talk import FD2Talk, Normalizer, default, paper, tiny
 from declaim.methods.fd2talk.blinks import blink_path, blink_times
 from declaim.methods.fd2talk.objective import closed_frames
+from declaim.methods.fd2talk.sampling import joined
 from declaim.registry import METHODS, resolve
 from declaim.types import Speech
 
@@ -163,14 +164,26 @@ def test_prefix_is_given_clean(method):
     assert not torch.allclose(x_t[:, n:], motion[:, n:, :64])
 
 
-def test_windows_join_without_a_jump(method):
-    estimate, finished = torch.randn(20, 6), torch.randn(5, 6)
-    joined = method._joined(estimate, finished)
-    gap = (finished[-1] - estimate[4]).abs()
-    assert joined.shape == (15, 6)
-    torch.testing.assert_close(joined[method.config.seam_frames :], estimate[5 + method.config.seam_frames :])
-    assert bool(((joined[0] - estimate[5]).abs() >= 0.9 * gap).all())
-    assert torch.equal(method._joined(estimate, finished[:0]), estimate)
+def test_windows_join_without_a_jump():
+    window, finished = torch.randn(20, 6), torch.randn(5, 6)
+    generated = joined(window, finished, fade=8)
+    gap = (finished[-1] - window[4]).abs()
+    assert generated.shape == (15, 6)
+    torch.testing.assert_close(generated[8:], window[13:])
+    assert bool(((generated[0] - window[5]).abs() >= 0.9 * gap).all())
+    assert torch.equal(joined(window, finished[:0], fade=8), window)
+    assert torch.equal(joined(window, finished, fade=0), window[5:])
+
+
+def test_head_starts_at_rest(method):
+    seen = []
+    handle = method.pose.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
+    method.generate_from_features([features(10)], 10)
+    handle.remove()
+    x_t, _, _, given = seen[0]
+    n = method.config.prefix
+    assert given[0].tolist() == [True] * n + [False] * 10
+    assert float(x_t[0, :n].abs().max()) == 0.0
 
 
 def test_paper_numbers():

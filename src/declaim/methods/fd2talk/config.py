@@ -73,8 +73,10 @@ class FD2TalkConfig(BaseModel):
     """Sampling steps after which the lips are settled; see the method's README."""
     lip_gain: float = Field(1.15, gt=0.0)
     """Amplitude of lip motion after sampling: on held-out training speakers it comes out at .87 of people's."""
-    pose_smoothing: float = Field(1.5, ge=0.0)
+    pose_smoothing: float = Field(1.0, ge=0.0)
     """Standard deviation, in frames, of the Gaussian that takes the last jitter off generated poses."""
+    face_smoothing: float = Field(1.5, ge=0.0)
+    """The same for brows, lids and gaze, whose training targets were smoothed like this."""
     seam_frames: int = Field(8, ge=0)
     """Frames over which a window's first frames are bent onto the last ones of the window before."""
 
@@ -101,7 +103,7 @@ def paper() -> FD2TalkConfig:
         encoder="wav2vec2-base", speech_dim=768, expression=network, pose=network, band=3, diffusion_steps=1000,
         schedule="linear", sampling_steps=50, frames=25, prefix=0, ahead=0, prefix_share=0.0, lip_weight=0.0,
         opening_weight=0.0, closure_weight=0.0, velocity_weight=0.0, lip_temperature=1.0, lip_gain=1.0,
-        pose_smoothing=0.0, seam_frames=0, lip_steps=1000,
+        pose_smoothing=0.0, face_smoothing=0.0, seam_frames=0, lip_steps=1000,
     )  # fmt: skip
 
 

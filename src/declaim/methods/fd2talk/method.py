@@ -14,7 +14,6 @@ from declaim.assets import shipped
 from declaim.audio.activity import speech_activity
 from declaim.diffusion.noise import frame_noise
 from declaim.diffusion.parameterization import q_sample
-from declaim.diffusion.samplers import ddim_step
 from declaim.diffusion.schedule import make_schedule, spaced_steps
 from declaim.diffusion.windows import Window, windows
 from declaim.errors import CheckpointError, ConfigError
@@ -24,6 +23,7 @@ from declaim.methods.fd2talk.config import FD2TalkConfig, default
 from declaim.methods.fd2talk.network import MotionDenoiser
 from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
 from declaim.methods.fd2talk.objective import first_stage_losses
+from declaim.methods.fd2talk.sampling import joined, sample_window
 from declaim.methods.fd2talk.silence import lip_gate
 from declaim.methods.fd2talk.smoothing import smoothed
 from declaim.pretrained import (
@@ -168,12 +168,9 @@ class FD2Talk(nn.Module):
         self.eval()
         normal = torch.zeros(n_frames, FACE64.dim)
         for window, features in self._windows(blocks, n_frames):
-            heard = self.normalizer.normal_speech(features)[None]
-            for network, columns, stream in ((self.expression, slice(0, N_EXPRESSION), 0),
-                                             (self.pose, slice(N_EXPRESSION, FACE64.dim), 1)):  # fmt: skip
-                finished = normal[window.begin : window.start, columns]
-                sampled = self._sample(network, heard, finished, window, visited=visited, seed=seed, stream=stream)
-                normal[window.start : window.stop, columns] = sampled[: window.stop - window.start]
+            heard = self.normalizer.normal_speech(features)
+            normal[window.start : window.stop, :N_EXPRESSION] = self._expression(heard, normal, window, visited, seed)
+            normal[window.start : window.stop, N_EXPRESSION:] = self._pose(heard, normal, window, visited, seed)
             if on_step:
                 on_step(window.stop, n_frames)
         self.train(was_training)
@@ -194,46 +191,38 @@ class FD2Talk(nn.Module):
             held, first = held[window.begin - first :], window.begin
             yield window, held[: len(window)]
 
-    def _sample(
+    def _expression(
         self,
-        network: MotionDenoiser,
-        speech: Float[Tensor, "1 window features"],
-        finished: Float[Tensor, "prefix columns"],
+        heard: Float[Tensor, "window features"],
+        normal: Float[Tensor, "frames dim"],
         window: Window,
-        *,
         visited: list[int],
         seed: int,
-        stream: int,
-    ) -> Float[Tensor, "generated columns"]:
-        """Normalised motion of the window's frames after the prefix, by deterministic DDIM (eq. 5, sigma 0)."""
-        columns = finished.shape[1]
-        noise = frame_noise(seed, stream, window.start, window.end, columns)
-        if stream == 0:
-            noise = self.normalizer.scale_lips(noise, self.config.lip_temperature)
-        x_t = torch.cat([finished, noise])[None]
-        given = (torch.arange(len(window)) < len(finished))[None]
-        heard = network.listen(speech)
-        settled = None
-        for i, (step, following) in enumerate(zip(visited, [*visited[1:], -1], strict=True)):
-            estimate = network(x_t, torch.tensor([step]), heard, given)
-            if stream == 0 and settled is not None:
-                estimate = estimate + self.normalizer.along_lips(settled - estimate)
-            if i + 1 == self.config.lip_steps:
-                settled = estimate
-            x_t = ddim_step(x_t, estimate, self.schedule.at(step), self.schedule.at(following))
-            x_t[:, : len(finished)] = finished
-        return self._joined(estimate[0], finished)
+    ) -> Float[Tensor, "new expression"]:
+        """Normalised expression of a window's new frames; the lips start cooler and settle early."""
+        finished = normal[window.begin : window.start, :N_EXPRESSION]
+        noise = frame_noise(seed, 0, window.start, window.end, N_EXPRESSION)
+        noise = self.normalizer.scale_lips(noise, self.config.lip_temperature)
+        settle = (self.config.lip_steps, self.normalizer.along_lips)
+        sampled = sample_window(self.expression, heard, finished, noise, self.schedule, visited=visited, settle=settle)
+        return joined(sampled, finished, self.config.seam_frames)[: window.stop - window.start]
 
-    def _joined(
-        self, estimate: Float[Tensor, "window columns"], finished: Float[Tensor, "prefix columns"]
-    ) -> Float[Tensor, "generated columns"]:
-        """The frames after the prefix, bent to go on from the finished frames, not from the network's idea of them."""
-        n, fade = len(finished), self.config.seam_frames
-        sampled = estimate[n:].clone()
-        if n and fade:
-            weight = torch.cos(0.5 * torch.pi * torch.arange(1, fade + 1) / (fade + 1)).square()[: len(sampled)]
-            sampled[: len(weight)] += weight[:, None] * (finished[-1] - estimate[n - 1])
-        return sampled
+    def _pose(
+        self,
+        heard: Float[Tensor, "window features"],
+        normal: Float[Tensor, "frames dim"],
+        window: Window,
+        visited: list[int],
+        seed: int,
+    ) -> Float[Tensor, "new pose"]:
+        """Normalised pose of a window's new frames; the first window continues from a head at rest."""
+        finished = normal[window.begin : window.start, N_EXPRESSION:]
+        if window.start == 0:
+            finished = torch.zeros(self.config.prefix, N_POSE)
+            heard = torch.cat([heard[:1].expand(self.config.prefix, -1), heard])
+        noise = frame_noise(seed, 1, window.start, window.end, N_POSE)
+        sampled = sample_window(self.pose, heard, finished, noise, self.schedule, visited=visited)
+        return joined(sampled, finished, self.config.seam_frames)[: window.stop - window.start]
 
     def _amplified(
         self,
@@ -243,14 +232,15 @@ class FD2Talk(nn.Module):
         expression_scale: float,
     ) -> Float[Tensor, "frames dim"]:
         """Motion in its own units with the amplitudes asked for and the lips at rest in pauses."""
-        units = self.normalizer
-        expression = units.scale_lips(normal[:, :N_EXPRESSION], self.config.lip_gain)
+        units, config = self.normalizer, self.config
+        expression = units.scale_lips(normal[:, :N_EXPRESSION], config.lip_gain)
         values = units.raw_motion(torch.cat([expression, normal[:, N_EXPRESSION:]], 1))
+        lips = values[:, :N_EXPRESSION] @ units.lip_basis @ units.lip_basis.T
+        others = smoothed(values[:, :N_EXPRESSION] - lips, config.face_smoothing)
         if active is not None:
-            lips = values[:, :N_EXPRESSION] @ units.lip_basis @ units.lip_basis.T
-            values[:, :N_EXPRESSION] -= (1.0 - lip_gate(active))[:, None] * lips
-        values[:, :N_EXPRESSION] *= expression_scale
-        pose = smoothed(values[:, N_EXPRESSION:], self.config.pose_smoothing)
+            lips = lips * lip_gate(active)[:, None]
+        pose = smoothed(values[:, N_EXPRESSION:], config.pose_smoothing)
+        values[:, :N_EXPRESSION] = expression_scale * (lips + others)
         values[:, N_EXPRESSION:] = pose * (pose_scale * float(units.pose_amplitude))
         return values
 

@@ -1,0 +1,66 @@
+"""One window of motion from noise: deterministic DDIM, continued from finished frames."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from declaim.diffusion.samplers import ddim_step
+from declaim.diffusion.schedule import Schedule
+from declaim.methods.fd2talk.network import MotionDenoiser
+
+Along = Callable[[Float[Tensor, "*batch columns"]], Float[Tensor, "*batch columns"]]
+
+
+def sample_window(
+    network: MotionDenoiser,
+    heard: Float[Tensor, "window features"],
+    finished: Float[Tensor, "prefix columns"],
+    noise: Float[Tensor, "generated columns"],
+    schedule: Schedule,
+    *,
+    visited: list[int],
+    settle: tuple[int, Along] | None = None,
+) -> Float[Tensor, "window columns"]:
+    """Normalised motion of a whole window: the network's idea of the finished frames, then the generated ones.
+
+    Args:
+        network: the denoiser.
+        heard: normalised speech features of prefix and generated frames.
+        finished: the prefix.
+        noise: of the frames to generate.
+        schedule: the diffusion process.
+        visited: falling diffusion steps (eq. 5 of the paper with sigma 0 between them).
+        settle: (steps, part): after so many steps the part of the estimate that ``part`` gives stays as it is.
+    """
+    x_t = torch.cat([finished, noise])[None]
+    given = (torch.arange(x_t.shape[1]) < len(finished))[None]
+    hidden = network.listen(heard[None])
+    settled = estimate = x_t
+    for i, (step, following) in enumerate(zip(visited, [*visited[1:], -1], strict=True)):
+        estimate = network(x_t, torch.tensor([step]), hidden, given)
+        if settle is not None and i >= settle[0]:
+            estimate = estimate + settle[1](settled - estimate)
+        settled = estimate
+        x_t = ddim_step(x_t, estimate, schedule.at(step), schedule.at(following))
+        x_t[:, : len(finished)] = finished
+    return estimate[0]
+
+
+def joined(
+    window: Float[Tensor, "window columns"], finished: Float[Tensor, "prefix columns"], fade: int
+) -> Float[Tensor, "generated columns"]:
+    """The frames after the prefix, bent to go on from the finished frames, not from the network's idea of them.
+
+    Args:
+        window: what `sample_window` gave.
+        finished: the prefix.
+        fade: frames over which the difference fades out.
+    """
+    n = len(finished)
+    generated = window[n:].clone()
+    if n and fade:
+        weight = torch.cos(0.5 * torch.pi * torch.arange(1, fade + 1) / (fade + 1)).square()[: len(generated)]
+        generated[: len(weight)] += weight[:, None] * (finished[-1] - window[n - 1])
+    return generated
