@@ -8,11 +8,11 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(4000, gt=0)
+    steps: int = Field(800, gt=0)
     """Optimiser steps."""
     batch_size: int = Field(16, gt=0)
     """Sequences in a batch."""
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1.5e-3, gt=0)
     """Peak learning rate: linear warm-up, then a half cosine to zero."""
     warmup: int = Field(100, ge=0)
     """Steps of warm-up."""
