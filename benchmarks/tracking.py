@@ -79,18 +79,18 @@ def measure(footage: Path, per_speaker: int) -> dict[str, float]:
     return result
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--footage", type=Path, default=DEFAULT_FOOTAGE)
     parser.add_argument("--per-speaker", type=int, default=12, help="clips of each eval speaker")
     parser.add_argument("-o", "--output", type=Path, help="JSON file")
-    arguments = parser.parse_args()
-    result = measure(arguments.footage, arguments.per_speaker)
-    text = json.dumps(result, indent=2)
-    if arguments.output:
-        arguments.output.write_text(text + "\n", encoding="utf-8")
+    chosen = parser.parse_args(arguments)
+    text = json.dumps(measure(chosen.footage, chosen.per_speaker), indent=2)
+    if chosen.output:
+        chosen.output.write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(text + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
