@@ -52,9 +52,9 @@ def jaw_open(model: FaceModel) -> Tensor:
     shape = model.mean.clone()
     height = shape[:, 1]
     lower = list(LIPS_INNER_LOWER[1:-1])
-    drop = ((shape[lower, 1].max() + 0.05 - height) / 1.5).clamp(0, 1) * (height < shape[lower, 1].max() + 0.1)
+    drop = ((shape[lower, 1].max() + 0.1 - height) / 0.4).clamp(0, 1) * (height < shape[lower, 1].max() + 0.1)
     drop[list(LIPS_INNER_UPPER)] = 0
-    shape[:, 1] -= 1.4 * drop
+    shape[:, 1] -= 1.2 * drop
     return model.fit_expression(shape, model.mean)
 
 

@@ -9,7 +9,7 @@ from numba import njit
 
 @njit(cache=True, fastmath=False, boundscheck=False)
 @no_type_check
-def _fill(target, source, triangles, map_x, map_y, depth):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def _fill(target, source, triangles, map_x, map_y, depth):  # noqa: PLR0917
     height, width = map_x.shape
     for k in range(triangles.shape[0]):
         a, b, c = triangles[k, 0], triangles[k, 1], triangles[k, 2]

@@ -14,7 +14,7 @@ Image = UInt8[np.ndarray, "height width 3"]
 
 @njit(cache=True)
 @no_type_check
-def _spline(points, per_edge):  # type: ignore[no-untyped-def]
+def _spline(points, per_edge):
     n = points.shape[0]
     out = np.empty((n * per_edge, 2))
     step = np.empty(n)  # square root of the distance to the next point
