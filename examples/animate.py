@@ -6,16 +6,15 @@ python examples/animate.py portrait.jpg speech.wav out.mp4
 import sys
 from pathlib import Path
 
-from declaim.export.arkit import write_live_link_csv
-
 from declaim import TalkingHead
+from declaim.export import save_motion
 
 
 def main(portrait: Path, speech: Path, out: Path) -> None:
     """Animate, write the video, and write the 52 ARKit curves beside it."""
     clip = TalkingHead.from_pretrained().animate(portrait, speech, seed=7, crop="head", size=256)
     clip.write(out)
-    write_live_link_csv(out.with_suffix(".csv"), clip.motion)
+    save_motion(out.with_suffix(".csv"), clip.motion, pose_origin="rest")
 
 
 if __name__ == "__main__":

@@ -25,4 +25,4 @@ def test_animate_writes_a_video_and_curves(tmp_path: Path) -> None:
     frames = round(probe(tmp_path / "out.mp4").duration_s * 25)
     rows = (tmp_path / "out.csv").read_text().splitlines()
     assert len(rows) == frames + 1
-    assert rows[0].startswith("Timecode,BlendshapeCount,")
+    assert rows[0].startswith("Timecode,BlendShapeCount,")

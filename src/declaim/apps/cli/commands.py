@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -76,6 +76,7 @@ def generate(
     if motion_out is not None:
         check_output(motion_out, MOTION_SUFFIXES)
     ensure_assets("face-landmarker", "whisper-tiny.en", quiet=quiet)
+    from declaim.export import save_motion
     from declaim.pipeline import TalkingHead
 
     options = _motion_options(pose_scale, expression_scale, blink_scale, steps)
@@ -86,7 +87,7 @@ def generate(
             on_step=bars.stage("speech to motion"), **options,
         )  # fmt: skip
         if motion_out is not None:
-            _write_motion(motion_out, clip.motion, "rest")
+            save_motion(motion_out, clip.motion, pose_origin="rest")
         clip.write(output, on_step=bars.stage("motion to pictures", len(clip.motion)))
     _report(output, started, quiet, f" ({len(clip.motion) / float(clip.motion.fps):.1f} s of video)")
 
@@ -112,6 +113,7 @@ def motion(
     check_input(speech, "speech")
     check_output(output, MOTION_SUFFIXES)
     ensure_assets("whisper-tiny.en", quiet=quiet)
+    from declaim.export import save_motion
     from declaim.media import read_audio
     from declaim.registry import METHODS, resolve
 
@@ -119,7 +121,7 @@ def motion(
     with stages(quiet) as bars:
         loaded = resolve(METHODS, method, kind="method").from_pretrained(weights)
         result = loaded.generate(read_audio(speech), seed=seed, on_step=bars.stage("speech to motion"), **options)
-        _write_motion(output, result, "rest")
+        save_motion(output, result, pose_origin="rest")
     _report(output, started, quiet, f" ({len(result)} frames)")
 
 
@@ -184,9 +186,11 @@ def track(
     check_input(video, "video")
     check_output(output, MOTION_SUFFIXES)
     ensure_assets("face-landmarker", quiet=quiet)
+    from declaim.export import save_motion
+
     with stages(quiet) as bars:
         found, result = _track(video, _face(face), bars)
-        _write_motion(output, result, "camera", points=found.points if points else None)
+        save_motion(output, result, pose_origin="camera", points=found.points if points else None)
     missing = int((~found.valid).sum())
     filled = f", {missing} of them filled in where no face was seen" if missing else ""
     _report(output, started, quiet, f" ({len(result)} frames{filled})")
@@ -218,22 +222,6 @@ def _track(video: Path, face: str | int | None, bars: Stages) -> tuple[Any, Any]
     with FaceTracker() as tracker:
         found = tracker.track(read_frames(video), face=face, on_step=lambda done, _: on_step(done, max(total, done)))
     return found, track_motion(found, FaceModel.from_pretrained())
-
-
-def _write_motion(path: Path, result: Any, pose_origin: Literal["camera", "rest"], points: Any = None) -> None:
-    from declaim.export.arkit import write_arkit_json, write_live_link_csv
-    from declaim.face.arkit import with_arkit
-    from declaim.face.model import FaceModel
-    from declaim.face.motion_file import write_motion
-
-    if result.arkit is None:  # generated motion; the tracker has its own
-        result = with_arkit(result, FaceModel.from_pretrained())
-    if path.suffix.lower() == ".npz":
-        write_motion(path, result, points=points, pose_origin=pose_origin)
-    elif path.suffix.lower() == ".csv":
-        write_live_link_csv(path, result)
-    else:
-        write_arkit_json(path, result)
 
 
 def _motion_options(pose: float, expression: float, blink: float, steps: int | None) -> dict[str, Any]:
