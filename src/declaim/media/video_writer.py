@@ -86,7 +86,7 @@ def write_video(
         raise Unwritable(f"cannot write {path}: there is a folder of that name")
     source = None if sound is None else SoundSource(sound, SOUND_CODECS[muxer])
     with atomic_file(path) as partial:
-        encoder = _Encoder(partial, path, muxer, source, {"crf": str(crf), "preset": preset}, comment)
+        encoder = _Encoder(partial, path, muxer, source, {"crf": str(crf), "preset": preset}, comment=comment)
         try:
             taken = _feed(encoder, frames, fps, n_frames, on_step)
             encoder.finish()
@@ -135,6 +135,7 @@ class _Encoder:
         muxer: str,
         sound: SoundSource | None,
         options: dict[str, str],
+        *,
         comment: str | None = None,
     ) -> None:
         self._comment = comment
