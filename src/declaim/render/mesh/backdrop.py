@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float, UInt8
 
 from declaim.render.mesh.surround import FaceFrame, smoothstep
 
-RIM = 0.03
+RIM = 0.055
 """The matte reaches this far, in face widths, past the outline, so that single hairs move with the head."""
-SOFT = 0.05
+SOFT = 0.06
 """Width of the matte's soft edge, in face widths."""
 FILL_FACE_WIDTH = 72
 """Face width in pixels at which the background is painted in."""

@@ -163,7 +163,7 @@ def draw_mouth(  # noqa: PLR0917
     # through a slit one sees the lips' own wet rims, not the depth of the mouth
     slit = 1 - smoothstep(alpha.sum(0) / pixels_per_cm / SLIT_CM)[None, :, None].astype(np.float32)
     if mouth.mouth is not None:
-        _lay_own(mouth, inside, at, rigid, np.minimum(shade * 1.3, 1))
+        _lay_own(mouth, inside, at, rigid, np.minimum(shade * 1.2, 1))
     inside += (np.array(mouth.tones.crease, np.float32) - inside) * slit
     part = canvas[low[1] : high[1], low[0] : high[0]]
     mixed = part.astype(np.float32)
@@ -178,9 +178,9 @@ def shading(
     solid = np.pad((alpha > 0.5).astype(np.uint8), 1)
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1] / pixels_per_cm
     column = alpha.sum(0) / pixels_per_cm  # local height of the opening, cm
-    narrow = 0.35 + 0.65 * smoothstep(column / 0.7)[None, :]
-    edge = 0.5 + 0.5 * smoothstep(depth / 0.22)
-    return (edge * narrow * (0.72 + 0.28 * float(smoothstep(np.array(gap_cm / 0.9))))).astype(np.float32)
+    narrow = 0.5 + 0.5 * smoothstep(column / 0.65)[None, :]
+    edge = 0.6 + 0.4 * smoothstep(depth / 0.2)
+    return (edge * narrow * (0.82 + 0.18 * float(smoothstep(np.array(gap_cm / 0.9))))).astype(np.float32)
 
 
 def _lay_own(

@@ -10,6 +10,8 @@ from declaim.render.mesh.surround import FaceFrame, distance_to_polygon, head_el
 WORK_FACE_WIDTH = 64
 """Face width in pixels at which the outline is sought; finer gains nothing and costs time."""
 
+PLAIN = 12.0
+"""Colour difference (CIELAB in 8 bits) up to which a background counts as plain."""
 LEAST_COVERED = 0.81
 """Share of an average head that an outline must hold. Of 32 people it was 0.83 to 1 where the outline was right (the
 lowest is bald), 0.75 to 0.80 where GrabCut had taken dark hair for a dark background."""
@@ -41,7 +43,8 @@ def find_outline(
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # GrabCut starts from k-means
     labels, _, _ = cv2.grabCut(lab, seeds, None, *models, 4, cv2.GC_INIT_WITH_MASK)
-    person = _one_piece((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), frame, at)
+    person = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    person = _one_piece(person | _stands_out(lab, seeds == cv2.GC_BGD, frame.width * scale), frame, at)
     if not _plausible(person, frame, at):
         return None
     person |= _surely_head(frame, at)
@@ -75,6 +78,22 @@ def _seeds(
     seeds[face | _surely_head(frame, at)] = cv2.GC_FGD
     seeds[(y < chin + 0.1) & (y > chin - 0.3) & (np.abs(x) < 0.2)] = cv2.GC_FGD
     return seeds
+
+
+def _stands_out(
+    lab: UInt8[np.ndarray, "rows columns 3"], background: Bool[np.ndarray, "rows columns"], width: float
+) -> Bool[np.ndarray, "rows columns"]:
+    """Before a plain background: what differs from it. Finds the hair that GrabCut gives away; nothing otherwise."""
+    colours = lab.astype(np.float32)
+    sure = background.astype(np.float32)
+    sigma = 0.7 * width
+    total = cv2.GaussianBlur(sure, (0, 0), sigma) + 1e-9
+    expected = cv2.GaussianBlur(colours * sure[..., None], (0, 0), sigma) / total[..., None]
+    apart = np.linalg.norm(colours - expected, axis=-1)
+    if np.percentile(apart[background], 90) > PLAIN:
+        return np.zeros(background.shape, np.bool_)
+    stands_out: Bool[np.ndarray, "rows columns"] = (apart > 2.5 * PLAIN) & ~background & (total > 1e-4)
+    return stands_out
 
 
 def _one_piece(

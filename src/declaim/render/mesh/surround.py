@@ -14,6 +14,8 @@ from scipy.spatial import Delaunay
 from declaim.face.layouts import CHIN, FACE_OVAL, FOREHEAD
 from declaim.render.mesh.config import MeshRendererConfig
 
+SHOULDERS_STILL = 0.75
+"""How much of the head's motion the shoulders beside the neck lose."""
 STEEPEST = 1.0
 """Depth per distance in the picture at the sides of the face."""
 
@@ -117,7 +119,11 @@ def motion_weight(
     ratio = frame.height / frame.width
     below = smoothstep((-frame.local(at)[..., 1] - 0.15 * ratio) / (0.45 * ratio))
     reach = frame.width * (config.reach + (config.neck_reach - config.reach) * below)
-    return 1 - smoothstep(distance / reach)
+    # under the chin the neck follows the head; the shoulders beside it hardly do
+    local = frame.local(at)
+    under = smoothstep((-local[..., 1] - 0.42 * ratio) / 0.3)
+    beside = smoothstep((np.abs(local[..., 0]) - 0.3) / 0.4)
+    return (1 - smoothstep(distance / reach)) * (1 - SHOULDERS_STILL * under * beside)
 
 
 def build_surround(
