@@ -1,21 +1,18 @@
 """The footage's clips and their tracked truth, cached under declaim's cache folder."""
 
 import csv
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from declaim.assets import cache_folder
+from declaim.data.tracks import cached_track
 from declaim.errors import ConfigError
-from declaim.face.tracker import FaceTracker, Track
-from declaim.media import read_audio, read_frames
-from declaim.pretrained import atomic_file
+from declaim.face.track import Track
+from declaim.media import read_audio
 from declaim.types import Speech
 
 DEFAULT_FOOTAGE = Path(os.environ.get("DECLAIM_FOOTAGE", Path(__file__).parents[2] / "shared" / "data"))
@@ -35,27 +32,7 @@ class FootageClip:
 
     def track(self) -> Track:
         """The tracked face, from the cache if this file has been tracked before."""
-        key = hashlib.sha256(self.path.read_bytes()).hexdigest()[:32]
-        cached = cache_folder() / "benchmarks" / "tracks" / f"{key}.npz"
-        if cached.is_file():
-            with np.load(cached) as z:
-                points, scores, valid = (torch.from_numpy(z[n]) for n in ("points", "scores", "valid"))
-                return Track(
-                    points, scores, valid, (int(z["size"][0]), int(z["size"][1])), Fraction(*z["fps"].tolist())
-                )
-        with FaceTracker() as tracker:
-            track = tracker.track(read_frames(self.path), face="largest")
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(cached) as partial:
-            np.savez(
-                partial,
-                points=track.points.numpy(),
-                scores=track.scores.numpy(),
-                valid=track.valid.numpy(),
-                size=np.array(track.size),
-                fps=np.array((track.fps.numerator, track.fps.denominator)),
-            )
-        return track
+        return cached_track(self.path, cache_folder() / "tracks")
 
 
 def clips(
