@@ -1,10 +1,12 @@
 """``declaim doctor`` on this machine, and on machines with one thing wrong each."""
 
 import os
+import re
 import shutil
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterable
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -276,3 +278,10 @@ def test_command_that_needs_a_missing_system_library(
         main.run([])
     assert stopped.value.code == 3
     assert "apt-get install libegl1" in capsys.readouterr().err
+
+
+def test_libraries_looked_at_are_those_that_declaim_needs() -> None:
+    needed = {re.split(r"[<>=!~ ;\[]", r)[0].lower() for r in requires("declaim") or () if "extra ==" not in r}
+    owners = packages_distributions()
+    for library in health.LIBRARIES:
+        assert needed & {name.lower() for name in owners[library]}, library

@@ -23,7 +23,7 @@ from declaim.errors import AssetError
 Level = Literal["good", "odd", "bad"]
 
 OLDEST_PYTHON = (3, 11)
-LIBRARIES = ("numpy", "scipy", "torch", "transformers", "safetensors", "numba", "av", "soxr", "PIL", "cv2", "mediapipe")
+LIBRARIES = ("numpy", "scipy", "torch", "safetensors", "numba", "av", "soxr", "PIL", "cv2", "mediapipe")
 SYSTEM_LIBRARIES = {
     "libGL.so.1": "libgl1",
     "libEGL.so.1": "libegl1",
