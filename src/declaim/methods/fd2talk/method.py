@@ -147,7 +147,7 @@ class FD2Talk(nn.Module):
     @torch.inference_mode()
     def generate_from_features(
         self,
-        blocks: Iterable[Float[Tensor, "block features"]],
+        blocks: Iterable[Float[Tensor, "_ features"]],
         n_frames: int,
         *,
         active: Bool[Tensor, " frames"] | None = None,
@@ -180,7 +180,7 @@ class FD2Talk(nn.Module):
         return Motion(values.clone(), FACE64)
 
     def _windows(
-        self, blocks: Iterable[Float[Tensor, "block features"]], n_frames: int
+        self, blocks: Iterable[Float[Tensor, "_ features"]], n_frames: int
     ) -> Iterator[tuple[Window, Float[Tensor, "window features"]]]:
         """The windows with their features, holding no more of these than a window and a block."""
         source = iter(blocks)
