@@ -1,10 +1,11 @@
+import errno
 import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from declaim.errors import CheckpointError, Unwritable
+from declaim.errors import CapacityError, CheckpointError, Unwritable
 from declaim.pretrained import (
     atomic_file,
     atomic_folder,
@@ -93,3 +94,13 @@ def test_strict_loading(tmp_path: Path) -> None:
         load_into(torch.nn.Linear(3, 2), state, tmp_path)
     with pytest.raises(CheckpointError, match="do not fit"):
         load_into(layer, {"weight": state["weight"]}, tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
+def test_a_full_disk_is_told_from_other_faults(tmp_path: Path, number: int) -> None:
+    for writing in (atomic_file, atomic_folder):
+        with pytest.raises(CapacityError, match="free some space"), writing(tmp_path / "a.txt"):
+            raise OSError(number, "full")
+        with pytest.raises(Unwritable), writing(tmp_path / "a.txt"):
+            raise PermissionError(errno.EACCES, "forbidden")
+    assert list(tmp_path.iterdir()) == []

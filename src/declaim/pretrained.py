@@ -3,6 +3,7 @@
 Nothing here unpickles. A folder is complete or absent: it is written under a temporary name and renamed.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from declaim.errors import CheckpointError, Unwritable
+from declaim.errors import CapacityError, CheckpointError, DeclaimError, Unwritable
 
 FORMAT_VERSION = 1
 """Version of the folder format; a folder with another number is refused."""
@@ -25,6 +26,16 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def write_error(path: Path, error: Exception) -> DeclaimError:
+    """What to raise where ``path`` could not be written: a full disk is told from other reasons by ``error.errno``."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) in _FULL:
+        return CapacityError(f"cannot write {path}: {reason}; free some space or write elsewhere")
+    return Unwritable(f"cannot write {path}: {reason}")
 
 
 @contextmanager
@@ -35,6 +46,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     Raises:
         Unwritable: the folder does not exist or cannot be written.
+        CapacityError: the disk is full.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -42,7 +54,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem[:60]}.", suffix=f".partial{path.suffix}", dir=path.parent)
     except OSError as error:
-        raise Unwritable(f"cannot write into {path.parent}: {error.strerror}") from error
+        raise write_error(path, error) from error
     os.close(handle)
     partial = Path(name)
     try:
@@ -50,7 +62,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         partial.chmod(0o666 & ~_umask())
         partial.replace(path)
     except OSError as error:
-        raise Unwritable(f"cannot write {path}: {error.strerror or error}") from error
+        raise write_error(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -63,16 +75,26 @@ def _umask() -> int:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that replaces ``path`` on success and is removed on failure."""
+    """A temporary folder beside ``path`` that replaces ``path`` on success and is removed on failure.
+
+    Raises:
+        Unwritable: the folder cannot be written.
+        CapacityError: the disk is full.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    except OSError as error:
+        raise write_error(path, error) from error
     try:
         yield partial
         partial.chmod(0o777 & ~_umask())
         if path.exists():
             shutil.rmtree(path)
         partial.replace(path)
+    except OSError as error:
+        raise write_error(path, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

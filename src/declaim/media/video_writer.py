@@ -9,7 +9,6 @@ Encoding runs in a thread of its own behind a short queue, so it overlaps with r
 interpreter lock). x264's output depends on its number of threads, which is therefore fixed.
 """
 
-import errno
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -21,9 +20,9 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from declaim.errors import CapacityError, ConfigError, DeclaimError, Unwritable
+from declaim.errors import ConfigError, DeclaimError, Unwritable
 from declaim.media.sound_track import SOUND_CODECS, SoundSource, SoundTrack
-from declaim.pretrained import atomic_file
+from declaim.pretrained import atomic_file, write_error
 from declaim.types import Frames, OnStep, Speech
 
 SUFFIXES = (".mp4", ".mov", ".mkv")
@@ -207,7 +206,7 @@ class _Encoder:
         except DeclaimError as error:
             self._error = error
         except (av.FFmpegError, OSError) as error:
-            self._error = _output_error(self._path, error)
+            self._error = write_error(self._path, error)
         except BaseException as error:
             self._error = error
 
@@ -244,11 +243,3 @@ class _Encoder:
         context.color_range = 1  # limited
         context.flags |= av.codec.context.Flags.bitexact.value
         return stream
-
-
-def _output_error(path: Path, error: Exception) -> DeclaimError:
-    number = getattr(error, "errno", None)
-    reason = getattr(error, "strerror", None) or str(error)
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return CapacityError(f"cannot write {path}: {reason}; free some space or write elsewhere")
-    return Unwritable(f"cannot write {path}: {reason}")
