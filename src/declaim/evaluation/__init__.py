@@ -1,0 +1,1 @@
+"""Measuring methods beside people: a frozen protocol, its figures, its report."""

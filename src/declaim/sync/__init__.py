@@ -1,0 +1,1 @@
+"""The sync expert: does this mouth speak this sound? SyncNet's role."""
