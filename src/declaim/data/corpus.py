@@ -102,6 +102,8 @@ class ClipRecord(_Strict):
     """Licence or origin of the footage, if known."""
     source: str = ""
     """Name of the file it was cut from, relative to the folder that was prepared."""
+    origin: str = ""
+    """Where the footage was published, if known: the labels' column ``source``. GRID's sentences follow from it."""
     source_sha256: str = ""
     start_s: float = 0.0
     """Where in the source it begins."""
