@@ -1,6 +1,7 @@
 """Names of everything that can be chosen, as ``"module:attribute"``, imported only when asked for.
 
-Outside packages add entries through the entry-point groups ``declaim.methods`` and ``declaim.renderers``.
+Outside packages add entries through the entry-point groups ``declaim.methods``, ``declaim.renderers``,
+``declaim.encoders`` and ``declaim.recipes``.
 """
 
 from importlib import import_module
@@ -21,6 +22,11 @@ ENCODERS = {
     "whisper-tiny.en": "declaim.audio.encoders:WhisperTinyEncoder",
 }
 
+RECIPES = {
+    "fd2talk": "declaim.recipes.fd2talk:RECIPE",
+    "face-model": "declaim.recipes.face_model:RECIPE",
+}
+
 
 def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
     """The class registered as ``name``.
@@ -28,7 +34,7 @@ def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
     Args:
         table: one of the tables above.
         name: the registered name.
-        kind: ``"method"``, ``"renderer"`` or ``"encoder"``; names the entry-point group and the error.
+        kind: ``"method"``, ``"renderer"``, ``"encoder"`` or ``"recipe"``; names the entry-point group and the error.
 
     Raises:
         ConfigError: nothing is registered under that name.

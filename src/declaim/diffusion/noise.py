@@ -1,7 +1,7 @@
-"""Noise that belongs to a frame, whatever window, batch or process it is drawn in."""
+"""Noise that belongs to a frame or to a row of a batch, whatever window, batch or process it is drawn in."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from declaim.types import seeded_generator
@@ -24,3 +24,24 @@ def frame_noise(seed: int, stream: int, start: int, stop: int, dim: int) -> Floa
     drawn = [torch.randn(BLOCK, dim, generator=seeded_generator(seed, stream, block)) for block in blocks]
     first = (start // BLOCK) * BLOCK
     return torch.cat(drawn)[start - first : stop - first] if drawn else torch.zeros(0, dim)
+
+
+def row_generators(seeds: Int64[Tensor, " rows"], stream: int = 0) -> list[torch.Generator]:
+    """A generator for every row of a batch.
+
+    Args:
+        seeds: of the rows.
+        stream: separates independent uses of one seed.
+    """
+    return [seeded_generator(seed, stream) for seed in seeds.tolist()]
+
+
+def row_noise(seeds: Int64[Tensor, " rows"], *shape: int, stream: int = 0) -> Float[Tensor, "rows *shape"]:
+    """Standard normal noise that depends on each row's seed alone, on the CPU.
+
+    Args:
+        seeds: of the rows.
+        shape: of a row.
+        stream: separates independent uses of one seed.
+    """
+    return torch.stack([torch.randn(shape, generator=generator) for generator in row_generators(seeds, stream)])
