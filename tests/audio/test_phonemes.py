@@ -12,7 +12,7 @@ import torch
 
 from declaim.errors import ConfigError
 from declaim.media import read_audio
-from declaim.metrics.phonemes import Phoneme, align, frame_spans, grid_words
+from declaim.audio.phonemes import Phoneme, align, frame_spans, grid_words
 from declaim.timebase import SAMPLE_RATE
 from declaim.types import Speech
 
@@ -59,7 +59,7 @@ def test_missing_package_is_one_clear_sentence(monkeypatch):
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ConfigError, match="pip install pocketsphinx"):
+    with pytest.raises(ConfigError, match="pocketsphinx is not installed"):
         align(Speech(torch.zeros(SAMPLE_RATE), SAMPLE_RATE), ["bin"])
 
 
