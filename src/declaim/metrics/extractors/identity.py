@@ -1,4 +1,4 @@
-"""Networks that metrics look through. A number is comparable only with numbers from the same network: name it."""
+"""Face identity: aligned faces and the network behind CSIM."""
 
 from pathlib import Path
 from typing import Any

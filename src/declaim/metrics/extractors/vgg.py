@@ -1,0 +1,116 @@
+"""Picture features for FID and the perceptual distance: VGG16's convolutions.
+
+picture, RGB 8 bits -> BGR minus the channel means -> block 1 .. block 5 (each after its last ReLU)
+                                                       64   128  256  512  512 channels
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from declaim.assets import locate
+from declaim.errors import CheckpointError, ConfigError
+
+BLOCKS = ((3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3))
+"""(input channels, output channels, convolutions) of the five blocks; 2x2 maxima between them."""
+
+MEAN_BGR = (104.00699, 116.66877, 122.67892)
+"""What the network was trained with, of 255."""
+
+SMALLEST = 32
+"""Least side in pixels: block 5 then has 2x2 places."""
+
+Picture = UInt8[np.ndarray, "height width 3"]
+
+
+class VGG16Features(nn.Module):
+    """The convolutional part of VGG16, ImageNet weights fine-tuned to find edges (MIT licence).
+
+    It is not the VGG16 of LPIPS nor the Inception network of the usual FID: numbers made with it are comparable only
+    with each other. Needs the asset ``vgg16-hed`` and the package h5py.
+
+    Paper: Simonyan and Zisserman (ICLR 2015), configuration D; Xie and Tu (ICCV 2015) for the fine-tuning
+    """
+
+    name = "VGG16-HED"
+    asset = "vgg16-hed"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_block(i, *sizes) for i, sizes in enumerate(BLOCKS))
+        self.register_buffer("mean", torch.tensor(MEAN_BGR)[:, None, None], persistent=False)
+
+    @classmethod
+    def from_pretrained(cls, path: Path | None = None) -> "VGG16Features":
+        """Load the network; from the asset cache if no file is given.
+
+        Raises:
+            AssetError: the asset is not on this machine.
+            ConfigError: h5py is not installed.
+            CheckpointError: the file holds other weights.
+        """
+        try:
+            import h5py
+        except ImportError as error:
+            raise ConfigError("h5py is not installed; run: pip install 'declaim[evaluate]'") from error
+        network, path = cls(), locate(cls.asset) if path is None else Path(path)
+        with torch.no_grad():
+            try:
+                with h5py.File(path) as file:
+                    for number, block in enumerate(network.blocks, 1):
+                        for i, layer in enumerate(m for m in block if isinstance(m, nn.Conv2d)):
+                            saved = file[f"block{number}/layers/conv2d{f'_{i}' if i else ''}/vars"]
+                            # Keras keeps kernels as height, width, input, output
+                            layer.weight.copy_(torch.from_numpy(saved["0"][()]).permute(3, 2, 0, 1))
+                            layer.bias.copy_(torch.from_numpy(saved["1"][()]))
+            except (OSError, KeyError, RuntimeError) as error:
+                raise CheckpointError(f"{path} does not hold the weights of {cls.name}: {error}") from error
+        return network.eval()
+
+    @torch.inference_mode()
+    def blocks_of(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> Iterator[Float[Tensor, "n channels h w"]]:
+        """The activations after each of the five blocks.
+
+        Raises:
+            ConfigError: the pictures are smaller than 32x32.
+        """
+        if min(pictures.shape[1:3]) < SMALLEST:
+            raise ConfigError(f"{self.name} needs pictures of at least {SMALLEST}x{SMALLEST} pixels")
+        bgr = torch.from_numpy(np.ascontiguousarray(pictures[..., ::-1])).permute(0, 3, 1, 2).float() - self.mean
+        for block in self.blocks:
+            bgr = block(bgr)
+            yield bgr
+
+    def pooled(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> Float[Tensor, "n 512"]:
+        """One vector per picture, for FID: block 4 averaged over the picture."""
+        *_, wanted, _ = self.blocks_of(pictures)
+        return wanted.mean((2, 3))
+
+    def distance(self, picture: Picture, truth: Picture) -> float:
+        """Perceptual distance of two pictures of one size: 0 for equal ones.
+
+        At every place of each block the channel vectors are brought to unit length; the squared distances are averaged
+        over places and over the five blocks. All channels weigh the same (LPIPS learns weights from human votes).
+        """
+        return float(self.compare(picture[None], truth[None])[0])
+
+    def compare(
+        self, pictures: UInt8[np.ndarray, "n height width 3"], truths: UInt8[np.ndarray, "n height width 3"]
+    ) -> Float[Tensor, " n"]:
+        """`distance` of pairs."""
+        total = torch.zeros(len(pictures))
+        for block in self.blocks_of(np.concatenate([pictures, truths])):
+            a, b = nn.functional.normalize(block, dim=1).chunk(2)
+            total += (a - b).square().sum(1).mean((1, 2))
+        return total / len(BLOCKS)
+
+
+def _block(number: int, inputs: int, outputs: int, convolutions: int) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.MaxPool2d(2, 2, ceil_mode=True)] if number else []
+    for i in range(convolutions):
+        layers += [nn.Conv2d(outputs if i else inputs, outputs, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers)
