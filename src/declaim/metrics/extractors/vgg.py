@@ -5,6 +5,7 @@ picture, RGB 8 bits -> BGR minus the channel means -> block 1 .. block 5 (each a
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ class VGG16Features(nn.Module):
 
     def pooled(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> Float[Tensor, "n 512"]:
         """One vector per picture, for FID: block 4 averaged over the picture."""
-        *_, wanted, _ = self.blocks_of(pictures)
+        *_, wanted = islice(self.blocks_of(pictures), 4)
         return wanted.mean((2, 3))
 
     def distance(self, picture: Picture, truth: Picture) -> float:
