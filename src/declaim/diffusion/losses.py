@@ -1,4 +1,7 @@
-"""Losses on the estimated clean signal; all are means, so that weights do not depend on sizes."""
+"""Losses on the estimated clean signal: means over sequences of each one's own mean.
+
+Weights do not depend on sizes, and equal slices of a batch average to the whole batch's loss.
+"""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -7,11 +10,11 @@ from torch import Tensor
 def masked_mean(
     values: Float[Tensor, "batch frames dim"], mask: Bool[Tensor, "batch frames"] | None
 ) -> Float[Tensor, ""]:
-    """Mean over the frames where ``mask`` is True (all of them without a mask); 0 if there are none."""
+    """Mean over sequences of the mean over each one's frames where ``mask`` is True; 0 for those that have none."""
     if mask is None:
         return values.mean()
-    kept = mask[..., None].to(values.dtype)
-    return (values * kept).sum() / (kept.sum() * values.shape[-1]).clamp(min=1.0)
+    frames = mask.sum(1).clamp(min=1).to(values.dtype)
+    return ((values.mean(-1) * mask).sum(1) / frames).mean()
 
 
 def x0_loss(

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def alignment_mask(queries: int, keys: int, k: int) -> Bool[Tensor, "queries keys"]:
+def alignment_mask(queries: int, keys: int, k: int, device: torch.device | None = None) -> Bool[Tensor, "queries keys"]:
     """True where query frame i may look at key frame j: ``|i - j| <= k``.
 
         k = 1   j 0 1 2 3
@@ -17,7 +17,8 @@ def alignment_mask(queries: int, keys: int, k: int) -> Bool[Tensor, "queries key
 
     Paper: FD2Talk (MM 2024), eq. 4.
     """
-    return (torch.arange(queries)[:, None] - torch.arange(keys)[None, :]).abs() <= k
+    places = torch.arange(max(queries, keys), device=device)
+    return (places[:queries, None] - places[None, :keys]).abs() <= k
 
 
 class FrameAttention(nn.Module):
@@ -39,7 +40,7 @@ class FrameAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
         if reach:
             self.bias = nn.Parameter(torch.zeros(heads, 2 * reach + 1))
-        self._kept: tuple[tuple[int, int], Tensor | None] | None = None
+        self._kept: tuple[tuple[int, int, torch.device], Tensor | None] | None = None
 
     def mask(self, frames: int) -> Float[Tensor, "#heads frames frames"] | None:
         """What is added to the attention logits: minus infinity outside the band, the learnt bias inside.
@@ -48,17 +49,20 @@ class FrameAttention(nn.Module):
         """
         if torch.is_grad_enabled():
             return self._make_mask(frames)
-        state = (frames, self.bias._version if self.reach and not self.bias.is_inference() else 0)
+        version = self.bias._version if self.reach and not self.bias.is_inference() else 0
+        state = (frames, version, self.query.weight.device)
         if self._kept is None or self._kept[0] != state:
             self._kept = (state, self._make_mask(frames))
         return self._kept[1]
 
     def _make_mask(self, frames: int) -> Float[Tensor, "#heads frames frames"] | None:
-        places = torch.arange(frames)
+        device = self.query.weight.device
+        places = torch.arange(frames, device=device)
         distance = places[None, :] - places[:, None]
         barred = None
         if self.band is not None:
-            barred = torch.zeros(1, frames, frames).masked_fill(~alignment_mask(frames, frames, self.band), -torch.inf)
+            allowed = alignment_mask(frames, frames, self.band, device)
+            barred = torch.zeros(1, frames, frames, device=device).masked_fill(~allowed, -torch.inf)
         if not self.reach:
             return barred
         bias = self.bias[:, distance.clamp(-self.reach, self.reach) + self.reach]

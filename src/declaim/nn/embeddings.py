@@ -13,7 +13,7 @@ def sinusoid(values: Float[Tensor, "*batch"], dim: int, longest: float = 10_000.
     Paper: Attention is all you need (Vaswani et al. 2017), section 3.5.
     """
     half = dim // 2
-    rates = torch.exp(-math.log(longest) * torch.arange(half, dtype=torch.float32) / half)
+    rates = torch.exp(-math.log(longest) * torch.arange(half, dtype=torch.float32, device=values.device) / half)
     angles = values[..., None] * rates
     return torch.cat([angles.sin(), angles.cos()], -1)
 

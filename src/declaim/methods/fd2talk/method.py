@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import ValidationError
 from torch import Tensor, nn
 
 from declaim.assets import shipped
 from declaim.audio.activity import speech_activity
-from declaim.diffusion.noise import frame_noise
+from declaim.diffusion.noise import frame_noise, row_generators
 from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.schedule import make_schedule, spaced_steps
 from declaim.diffusion.windows import Window, windows
@@ -73,34 +73,41 @@ class FD2Talk(nn.Module):
         motion: Float[Tensor, "batch frames dim"],
         mask: Bool[Tensor, "batch frames"],
         pose_mask: Bool[Tensor, "batch frames"] | None = None,
+        seeds: Int64[Tensor, " batch"] | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Losses of one batch at random diffusion steps; noise comes from torch's global generator.
+        """Losses of one batch at random diffusion steps, on the batch's device.
 
         Args:
             speech: encoder features.
             motion: motion in its own units.
             mask: False in padding.
             pose_mask: frames whose pose counts, if not the same.
+            seeds: of the sequences, for noise and diffusion steps (dropout apart); drawn if left out.
         """
-        batch, frames, dim = motion.shape
-        heard_speech, x0 = self.normalizer.normal_speech(speech), self.normalizer.normal_motion(motion)
-        steps = torch.randint(len(self.schedule), (2, batch))
-        eps = torch.randn(batch, frames, dim)
-        has_prefix = torch.rand(batch) < self.config.prefix_share
-        given = has_prefix[:, None] & (torch.arange(frames) < self.config.prefix)
-        levels = self.schedule.alpha_bar[steps].float()[..., None, None]
+        dim, device = motion.shape[-1], motion.device
+        units = self.normalizer.to(device)
+        heard_speech, x0 = units.normal_speech(speech), units.normal_motion(motion)
+        seeds = torch.randint(2**62, (len(motion),)) if seeds is None else seeds
+        drawn = [self._draw(generator, motion.shape[1], dim) for generator in row_generators(seeds)]
+        steps, eps, given, levels = (torch.stack(column).to(device) for column in zip(*drawn, strict=True))
         estimates = []
         for network, columns, step, level in (
-            (self.expression, slice(0, N_EXPRESSION), steps[0], levels[0]),
-            (self.pose, slice(N_EXPRESSION, dim), steps[1], levels[1]),
+            (self.expression, slice(0, N_EXPRESSION), steps[:, 0], levels[:, 0]),
+            (self.pose, slice(N_EXPRESSION, dim), steps[:, 1], levels[:, 1]),
         ):
             clean = x0[..., columns]
             x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], level))
             estimates.append(network(x_t, step, network.listen(heard_speech), given))
         pose_mask = mask if pose_mask is None else pose_mask
-        return first_stage_losses(
-            x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=self.normalizer
-        )
+        return first_stage_losses(x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=units)
+
+    def _draw(self, generator: torch.Generator, frames: int, dim: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What is random about one sequence: two diffusion steps, noise, the frames given clean, the steps' levels."""
+        steps = torch.randint(len(self.schedule), (2,), generator=generator)
+        eps = torch.randn(frames, dim, generator=generator)
+        has_prefix = torch.rand(1, generator=generator) < self.config.prefix_share
+        given = has_prefix & (torch.arange(frames) < self.config.prefix)
+        return steps, eps, given, self.schedule.alpha_bar[steps].float()[:, None, None]
 
     # --- inference ---------------------------------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class MotionDenoiser(nn.Module):
         x = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
         # Deviation: without absolute places the speech of the same frame is also added to the input; with minutes of
         # footage the network learns the lips sooner from it than through attention alone.
-        places = sinusoid(torch.arange(x.shape[1], dtype=torch.float32), x.shape[2])
+        places = sinusoid(torch.arange(x.shape[1], dtype=torch.float32, device=x.device), x.shape[2])
         x = x + (places if self.absolute else condition)
         for block in self.blocks:
             x = block(x, condition)

@@ -55,6 +55,10 @@ class Normalizer:
             torch.tensor(1.0),
         )  # fmt: skip
 
+    def to(self, device: torch.device | str) -> "Normalizer":
+        """The same on a device."""
+        return Normalizer(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
     def normal_speech(self, speech: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
         """Speech features in standard deviations."""
         return (speech - self.speech_mean) / self.speech_std
