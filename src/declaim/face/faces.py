@@ -93,6 +93,15 @@ def choose_face(faces: list[TrackedFace], face: FaceChoice = None) -> int:
     return order[0]
 
 
+def nearest_face(faces: list[TrackedFace], box: Box) -> TrackedFace | None:
+    """The face whose middle is nearest to that of ``box``, if they are sightings of one face."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    here = [face for face in faces if same_face(face.box, box)]
+    return min(
+        here, key=lambda f: math.dist((x, y), ((f.box[0] + f.box[2]) / 2, (f.box[1] + f.box[3]) / 2)), default=None
+    )
+
+
 def windows(size: tuple[int, int], share: float) -> Iterator[Window]:
     """Windows of a share of a picture of ``size`` (width, height), each half over its neighbours.
 

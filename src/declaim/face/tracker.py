@@ -22,11 +22,13 @@ from declaim.face.faces import (
     MAX_FACES,
     ROOM,
     SMALLEST_FACE,
+    Box,
     FaceChoice,
     TrackedFace,
     Window,
     around,
     choose_face,
+    nearest_face,
     same_face,
     seen_through,
     windows,
@@ -45,7 +47,7 @@ the face's height from frame to frame."""
 PATIENCE = 5
 """Frames after which a face that left its part of the picture is looked for in the whole."""
 
-__all__ = ["FaceTracker", "Track", "TrackedFace", "choose_face", "track_motion"]
+__all__ = ["FaceTracker", "Following", "Track", "TrackedFace", "choose_face", "track_motion"]
 
 
 class FaceTracker:
@@ -142,7 +144,7 @@ class FaceTracker:
             NoFace: no picture shows a face.
             ManyFaces: see `choose_face`.
         """
-        following = _Following(self, face)
+        following = self.follow(face)
         try:
             for run in frames:
                 for image in run.images:
@@ -152,6 +154,14 @@ class FaceTracker:
         finally:
             following.close()
         return following.result()
+
+    def follow(self, face: FaceChoice | Box = None) -> "Following":
+        """Follow one face through frames that are handed over one by one; close it when done.
+
+        Args:
+            face: see `choose_face`; or a box (pixels): the face that is there, looked for until it is found.
+        """
+        return Following(self, face)
 
     def _settled(self, image: UInt8[np.ndarray, "height width 3"], face: TrackedFace) -> TrackedFace:
         """The face as the tracker would see it in a video that rests on this picture.
@@ -227,10 +237,10 @@ def _look(
     return faces
 
 
-class _Following:
-    """One face followed through the frames of one video."""
+class Following:
+    """One face followed through the frames of one video; see `FaceTracker.follow`."""
 
-    def __init__(self, tracker: FaceTracker, choice: FaceChoice) -> None:
+    def __init__(self, tracker: FaceTracker, choice: FaceChoice | Box) -> None:
         self._tracker, self._choice = tracker, choice
         self._landmarker: Any = None
         self._window: Window = (0, 0, 0, 0)  # what the landmarker is shown
@@ -277,6 +287,11 @@ class _Following:
             if not near:
                 return
             chosen = near[0]
+        elif isinstance(self._choice, tuple):
+            found = nearest_face(faces, self._choice)
+            if found is None:
+                return
+            chosen = found
         elif faces:
             chosen = faces[choose_face(faces, self._choice)]
         else:

@@ -1,6 +1,7 @@
 """Files in and out: sound, video and pictures."""
 
 from declaim.media.audio_io import read_audio, stream_sound
+from declaim.media.audio_writer import write_audio
 from declaim.media.image_io import read_image, read_portrait_image, write_image
 from declaim.media.video_io import MediaInfo, probe, read_frames
 from declaim.media.video_writer import write_video
@@ -13,6 +14,7 @@ __all__ = [
     "read_image",
     "read_portrait_image",
     "stream_sound",
+    "write_audio",
     "write_image",
     "write_video",
 ]

@@ -16,15 +16,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from declaim.audio.waveform import prepared, resample
 from declaim.data.manifest import FootageClip
+from declaim.data.prepare.tempo import at_tempo, motion_at_tempo
 from declaim.errors import AssetError, DeclaimError
 from declaim.face.model import FaceModel
 from declaim.face.tracker import FaceTracker, Track, track_motion
 from declaim.media import read_audio, read_frames
 from declaim.pretrained import atomic_file
-from declaim.timebase import SAMPLE_RATE
-from declaim.types import Motion, OnStep, Speech, SpeechEncoder
+from declaim.types import Motion, OnStep, SpeechEncoder
 
 SEEN_SHARE = 0.8
 """Clips in which the face was seen in less than this share of the frames are left out."""
@@ -52,23 +51,6 @@ class PreparedClip:
 
     def __len__(self) -> int:
         return len(self.features)
-
-
-def at_tempo(speech: Speech, speed: float) -> Speech:
-    """``speech`` played ``speed`` times as fast: pitch and formants shift along, as if another person spoke."""
-    ready = prepared(speech)
-    if speed == 1.0:
-        return ready
-    return Speech(resample(Speech(ready.samples, round(SAMPLE_RATE * speed))).samples, SAMPLE_RATE)
-
-
-def motion_at_tempo(values: Float[Tensor, "frames dim"], n_frames: int, speed: float) -> Float[Tensor, "resampled dim"]:
-    """Motion sampled at ``speed`` times the rate for ``n_frames`` frames, linearly; the last row is held."""
-    at = (torch.arange(n_frames, dtype=torch.float64) * speed).clamp(max=len(values) - 1)
-    low = at.floor().long()
-    high = (low + 1).clamp(max=len(values) - 1)
-    share = (at - low)[:, None].to(values.dtype)
-    return values[low] * (1.0 - share) + values[high] * share
 
 
 def prepare(
