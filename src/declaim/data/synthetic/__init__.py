@@ -1,0 +1,1 @@
+"""Synthetic speech with known phonemes, and mouth motion for it."""
