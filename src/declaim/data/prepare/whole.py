@@ -78,12 +78,12 @@ def prepare_corpus(
     refusals = list(refused)
 
     def on_result(source: Source, outcome: list[ClipRecord | Refusal] | executors.WorkerLost) -> None:
-        lost = isinstance(outcome, executors.WorkerLost)
-        results = [Refusal(source=source.name, reason=str(outcome))] if lost else outcome
-        records.extend(r for r in results if isinstance(r, ClipRecord))
-        refusals.extend(r for r in results if isinstance(r, Refusal))
+        if isinstance(outcome, executors.WorkerLost):
+            outcome = [Refusal(source=source.name, reason=outcome.reason)]
+        records.extend(r for r in outcome if isinstance(r, ClipRecord))
+        refusals.extend(r for r in outcome if isinstance(r, Refusal))
         if on_source:
-            on_source(source, results)
+            on_source(source, outcome)
 
     function = partial(prepare_source, corpus=corpus, options=options)
     executors.run(function, sources, workers=workers, ray=ray, on_result=on_result)
