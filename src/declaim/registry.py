@@ -20,6 +20,7 @@ RENDERERS = {
 
 ENCODERS = {
     "whisper-tiny.en": "declaim.audio.encoders:WhisperTinyEncoder",
+    "whisper-base": "declaim.audio.encoders:WhisperBaseEncoder",
 }
 
 RECIPES = {

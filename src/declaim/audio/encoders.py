@@ -18,23 +18,23 @@ from declaim.timebase import samples_in
 from declaim.types import Speech
 
 
-class WhisperTinyEncoder:
-    """OpenAI's Whisper tiny.en encoder, its two 20 ms steps per video frame side by side, and four prosody channels.
+class WhisperFeatures:
+    """The encoder of one of OpenAI's Whisper models: its two 20 ms steps per video frame side by side, and prosody.
 
     Weights are read at the first call. A piece of speech is always padded to 30 s, as the network was trained.
 
     Args:
-        folder: where ``model.bin`` lies; the asset ``whisper-tiny.en`` when left out.
-        layer: which of the four layers' outputs to give (0 to 3; 3 is the normalised output). The second predicts the
-            mouths of speakers held out of training as well as the later ones or better, at half the cost.
+        folder: where ``model.bin`` lies; the asset called ``name`` when left out.
+        layer: which layer's output to give (the last one's is normalised); the class's own when left out.
     """
 
-    name = "whisper-tiny.en"
-    dim = 2 * 384 + PROSODY_DIM
+    name: str
+    dim: int
+    default_layer: int
 
-    def __init__(self, folder: Path | None = None, layer: int = 1) -> None:
+    def __init__(self, folder: Path | None = None, layer: int | None = None) -> None:
         self.folder = folder
-        self.layer = layer
+        self.layer = self.default_layer if layer is None else layer
 
     @cached_property
     def network(self) -> WhisperEncoder:
@@ -43,7 +43,7 @@ class WhisperTinyEncoder:
         Raises:
             AssetError: the asset has not been fetched.
         """
-        path = assets.locate("whisper-tiny.en") if self.folder is None else self.folder
+        path = assets.locate(self.name) if self.folder is None else self.folder
         return load_encoder(path / "model.bin" if path.is_dir() else path)
 
     def stream(self, speech: Speech) -> Iterator[Float[Tensor, "block dim"]]:
@@ -68,3 +68,23 @@ class WhisperTinyEncoder:
         mel = log_mel(padded_to_frames(samples, PIECE))
         states = self.network(mel[None], self.layer + 1)[-1][0, : 2 * n_frames]
         return torch.cat([states.reshape(n_frames, -1), prosody(padded_to_frames(samples, n_frames))], dim=1).clone()
+
+
+class WhisperTinyEncoder(WhisperFeatures):
+    """Whisper tiny.en, English: the second of four layers predicts the mouths of unseen speakers best."""
+
+    name = "whisper-tiny.en"
+    dim = 2 * 384 + PROSODY_DIM
+    default_layer = 1
+
+
+class WhisperBaseEncoder(WhisperFeatures):
+    """Whisper base, 99 languages: the fourth of six layers predicts the mouths of unseen speakers best.
+
+    A ridge regression on it follows unseen training speakers' mouths with a correlation of .845 (GRID) and .738
+    (others), on tiny.en's best layers with .829 and .721.
+    """
+
+    name = "whisper-base"
+    dim = 2 * 512 + PROSODY_DIM
+    default_layer = 3
