@@ -1,0 +1,220 @@
+"""Motion for every clip and seed, generated once and kept; and the scores of every row, clip by clip."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from declaim.data.corpus import ACTIVITY, MOTION, SPEECH, ClipRecord, Corpus
+from declaim.evaluation import actors as rows
+from declaim.evaluation.actors import Actor, held_still, mean_face
+from declaim.evaluation.figures import Record
+from declaim.evaluation.figures import UNKNOWN as UNKNOWN_LANGUAGE
+from declaim.evaluation.performance import Performance, Reference, doubled
+from declaim.evaluation.protocol import GAP_CLIP_FRAMES, EvaluationProtocol, others
+from declaim.evaluation.scores import histograms, movement_in_gap, score, sync_scores
+from declaim.evaluation.store import Store
+from declaim.face.model import FaceModel
+from declaim.metrics.functional.motion import diversity_over_takes
+from declaim.registry import ENCODERS, resolve
+from declaim.sync import SyncExpert
+from declaim.timebase import FPS, samples_in
+from declaim.types import Motion, OnStep
+
+Made = dict[str, Any]
+"""What is kept of one clip: a list of records, curves and histograms for the plots."""
+
+
+@dataclass(eq=False)
+class Stage:
+    """Everything an evaluation is played with.
+
+    Attributes:
+        corpus: the clips' folder.
+        protocol: what is measured.
+        clips: the protocol's clips.
+        actors: methods under test.
+        store: finished results.
+        expert: judges sync; None where there is none.
+        expert_hashes: of its weights.
+    """
+
+    corpus: Corpus
+    protocol: EvaluationProtocol
+    clips: list[ClipRecord]
+    actors: list[Actor]
+    store: Store
+    expert: SyncExpert | None
+    expert_hashes: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def model(self) -> FaceModel:
+        """The face model on whose mean person all motion is compared."""
+        return FaceModel.from_pretrained()
+
+    @cached_property
+    def gap_clips(self) -> set[str]:
+        """The clips that are read twice with a silence between: the first one of every speaker."""
+        first: dict[str, str] = {}
+        for clip in self.clips:
+            first.setdefault(clip.speaker, clip.name)
+        return set(first.values())
+
+    # --- generated motion --------------------------------------------------------------------------------------------
+
+    def generate(self, on_step: OnStep | None = None) -> None:
+        """Make all motion that is not there yet."""
+        takes = [(actor, clip) for actor in self.actors for clip in self.clips]
+        for done, (actor, clip) in enumerate(takes):
+            todo = [job for job in self._jobs(actor, clip) if not job[0].is_file()]
+            if todo:
+                speech = self.corpus.speech(clip)
+                twice = self._doubled(clip) if any(gap for _, _, gap in todo) else None
+                # All seeds of one sound together: its features are kept for the next seed.
+                for path, seed, gap in sorted(todo, key=lambda job: job[2]):
+                    sound = twice if gap and twice is not None else speech
+                    self.store.write_motion(path, actor.generate(sound, seed))
+            if on_step:
+                on_step(done + 1, len(takes))
+
+    def _jobs(self, actor: Actor, clip: ClipRecord) -> Iterator[tuple[Path, int, bool]]:
+        for gap in (False, True) if clip.name in self.gap_clips else (False,):
+            for seed in self.protocol.seeds:
+                yield self._take_path(actor, clip, seed, gap=gap), seed, gap
+
+    def _doubled(self, clip: ClipRecord) -> Any:
+        frames = min(self._length(clip), GAP_CLIP_FRAMES)
+        return doubled(self.corpus.speech(clip), frames, self._gap, samples_in(1))
+
+    @property
+    def _gap(self) -> int:
+        return round(self.protocol.gap_s * float(FPS))
+
+    def _length(self, clip: ClipRecord) -> int:
+        return min(clip.frames, self.corpus.speech(clip).n_frames)
+
+    def _take_path(self, actor: Actor, clip: ClipRecord, seed: int, *, gap: bool = False) -> Path:
+        return self.store.path(
+            "takes", ".safetensors", method=actor.registered, weights=actor.hashes, seed=seed,
+            speech=clip.files[SPEECH].sha256, gap=self._gap if gap else 0,
+        )  # fmt: skip
+
+    def take(self, actor: Actor, clip: ClipRecord, seed: int, *, gap: bool = False) -> Motion:
+        """A generated motion, made now if it is not there."""
+        path = self._take_path(actor, clip, seed, gap=gap)
+        found = self.store.read_motion(path)
+        if found is None:
+            found = actor.generate(self._doubled(clip) if gap else self.corpus.speech(clip), seed)
+            self.store.write_motion(path, found)
+        return found
+
+    # --- scores ------------------------------------------------------------------------------------------------------
+
+    def scores(self, on_step: OnStep | None = None) -> list[tuple[ClipRecord, Made]]:
+        """Scores of every row on every clip."""
+        found = []
+        for i, clip in enumerate(self.clips):
+            path = self.store.path("scores", ".json", **self._depends(i))
+            made = self.store.read_json(path)
+            if made is None:
+                made = self._judge(i)
+                self.store.write_json(path, made)
+            found.append((clip, made))
+            if on_step:
+                on_step(i + 1, len(self.clips))
+        return found
+
+    def _depends(self, i: int) -> dict[str, Any]:
+        used = [self.clips[j] for j in (i, *others(self.clips, i, self.protocol.shuffles))]
+        return {
+            "clips": [{k: f.sha256 for k, f in c.files.items() if k in (MOTION, SPEECH, ACTIVITY)} for c in used],
+            "words": self.clips[i].origin,
+            "names": [clip.name for clip in used],
+            "methods": [(a.name, a.registered, a.hashes) for a in self.actors],
+            "seeds": self.protocol.seeds,
+            "gap": self._gap if self.clips[i].name in self.gap_clips else 0,
+            "expert": self.expert_hashes,
+        }
+
+    def _judge(self, i: int) -> Made:
+        clip = self.clips[i]
+        bench = _Bench(self, Reference.of(self.corpus, clip, self.model), self._features(clip))
+        strangers = [self.clips[j] for j in others(self.clips, i, self.protocol.shuffles)]
+        truth = bench.reference.truth
+        bench.judge(rows.PEOPLE, 0, truth)
+        for other in strangers:
+            bench.judge(rows.STRANGERS, 0, Performance.of(self.corpus.motion(other), self.model))
+        bench.judge(rows.MEAN_FACE, 0, Performance.of(mean_face(truth.motion), self.model))
+        bench.judge(rows.STILL, 0, Performance.of(held_still(truth.motion), self.model))
+        for actor in self.actors:
+            self._judge_actor(bench, actor, strangers)
+        return bench.made
+
+    def _judge_actor(self, bench: "_Bench", actor: Actor, strangers: list[ClipRecord]) -> None:
+        clip, key = bench.reference.clip, actor.rows[0].key
+        turns = []
+        for seed in self.protocol.seeds:
+            take = Performance.of(self.take(actor, clip, seed), self.model)
+            bench.judge(key, seed, take, actor.borders)
+            turns.append(take.cut(len(bench.reference)).turns)
+            if clip.name in self.gap_clips:
+                gap = Performance.of(self.take(actor, clip, seed, gap=True), self.model)
+                frames = min(self._length(clip), GAP_CLIP_FRAMES)
+                bench.made["records"][-1]["scores"]["gap_movement"] = movement_in_gap(gap.opening, frames, self._gap)
+            for other in strangers:
+                foreign = Performance.of(self.take(actor, other, seed), self.model)
+                bench.judge(key + rows.OTHER_SPEECH, seed, foreign, actor.borders)
+        if len(turns) > 1:
+            apart = float(diversity_over_takes(torch.stack(turns))) * 57.29578
+            for record in bench.made["records"]:
+                if record["row"] == key:
+                    record["scores"]["diversity_takes"] = apart
+
+    def _features(self, clip: ClipRecord) -> Tensor | None:
+        """Speech features for the sync expert."""
+        if self.expert is None:
+            return None
+        return self._encoder.encode(self.corpus.speech(clip))
+
+    @cached_property
+    def _encoder(self) -> Any:
+        name = self.expert.config.encoder if self.expert is not None else ""
+        for actor in self.actors:
+            own = getattr(actor.method, "encoder", None)
+            if getattr(own, "name", None) == name:
+                return own
+        return resolve(ENCODERS, name, kind="encoder")()
+
+
+class _Bench:
+    """Collects what is found about one clip."""
+
+    def __init__(self, stage: Stage, reference: Reference, features: Tensor | None) -> None:
+        self.stage, self.reference, self.features = stage, reference, features
+        self.made: Made = {"records": [], "curves": {}, "histograms": {}}
+
+    def judge(self, row: str, seed: int, take: Performance, borders: Callable[[int], list[int]] | None = None) -> None:
+        """Add the scores of one take in one row."""
+        scores = score(take, self.reference, borders(len(take)) if borders else [])
+        if self.stage.expert is not None and self.features is not None:
+            known = row in (rows.PEOPLE, rows.STRANGERS)
+            found, curve = sync_scores(self.stage.expert, self.features, take, valid=known)
+            scores |= found
+            if curve:
+                self.made["curves"].setdefault(row, []).append(curve)
+        clip = self.reference.clip
+        self.made["records"].append(
+            {"row": row, "clip": clip.name, "speaker": clip.speaker, "language": clip.language or UNKNOWN_LANGUAGE,
+             "seed": seed, "scores": scores}
+        )  # fmt: skip
+        if not row.endswith(rows.OTHER_SPEECH):
+            self.made["histograms"].setdefault(row, []).append(histograms(take, self.reference))
+
+
+def records_of(made: list[tuple[ClipRecord, Made]]) -> list[Record]:
+    """The records of all clips."""
+    return [Record(**record) for _, clip in made for record in clip["records"]]

@@ -1,0 +1,131 @@
+"""Scores of one performance of one clip: plain numbers by name, and curves for the plots."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from declaim.errors import ConfigError
+from declaim.evaluation.performance import Performance, Reference
+from declaim.metrics.functional import lip
+from declaim.metrics.functional import motion as m
+from declaim.metrics.functional.parts import lip_jitter, motion_parts
+from declaim.sync import SyncExpert, lse_c, lse_d, offset
+from declaim.timebase import FPS
+
+Scores = dict[str, float | None]
+
+SPEED_BINS_DEG_S = torch.linspace(0, 60, 31)
+"""Borders of the head speed histogram, degrees a second."""
+BEAT_BINS_S = torch.linspace(0, 0.6, 25)
+"""Borders of the histogram of distances from audio beats to motion beats, seconds."""
+
+
+def score(take: Performance, reference: Reference, borders: list[int]) -> Scores:
+    """All motion scores of a take, judged by a clip (cut to the shorter one).
+
+    Args:
+        take: what is judged.
+        reference: the clip whose speech it claims to speak.
+        borders: first frames of the windows in which it was generated.
+    """
+    frames = min(len(take), len(reference))
+    a, ref = take.cut(frames), reference.cut(frames)
+    own, true = alone(a, ref, borders), alone(ref.truth, ref, [])
+    kept = [name for name in true if name.startswith(("sd_", "beat_align"))]
+    return {**own, **against_truth(a, ref.truth), **{f"true_{name}": true[name] for name in kept}}
+
+
+def alone(take: Performance, ref: Reference, borders: list[int]) -> Scores:
+    """Scores that need no truth."""
+    opening = take.opening
+    translation = take.motion["translation"]
+    parts = motion_parts(take.points, take.turns, translation)
+    found = m.blinks(m.lid_closure(m.eye_opening(take.points)))
+    borders = [b for b in borders if b < len(take)]
+    return {
+        **{f"sd_{name}": float(m.spread(curve)) for name, curve in parts.items()},
+        "mouth_mean_cm": float(opening.mean()),
+        "head_sd_deg": math.degrees(float(m.spread(take.turns))),
+        "silence_movement": m.silence_movement(opening, ref.speaking),
+        "lip_jitter_mm": lip_jitter(take.points, m.silent_frames(ref.speaking)),
+        **closing(opening, ref),
+        "blinks": float(len(found)),
+        "blink_s": float(sum(b.duration_s for b in found)),
+        "minutes": len(take) / float(FPS) / 60,
+        "beat_align": m.beat_align(ref.onsets, m.motion_beats_s(take.turns)),
+        "seam": m.seam_jump(take.points.flatten(1), borders),
+        "seam_head": m.seam_jump(take.turns, borders),
+    }
+
+
+def closing(opening: Tensor, ref: Reference) -> Scores:
+    """How many p, b and m there are and close the lips; and chance: windows of their length anywhere in speech."""
+    if not ref.spans:
+        return {"closed": None, "instants": None, "closed_anywhere": None}
+    talk = ref.speaking.nonzero()[:, 0].tolist()
+    length = max(round(sum(b - a for a, b in ref.spans) / len(ref.spans)), 1)
+    windows = [(i, i + length) for i in range(talk[0], talk[-1] - length + 2)] if talk else []
+    return {
+        "closed": float(lip.closures(opening, ref.spans).sum()),
+        "instants": float(len(ref.spans)),
+        "closed_anywhere": float(lip.closures(opening, windows).float().mean()) if windows else None,
+    }
+
+
+def against_truth(take: Performance, truth: Performance) -> Scores:
+    """Scores beside the truth, of equal length."""
+    lag = lip.mouth_lag(take.opening, truth.opening) if len(take) >= 20 else None
+    return {
+        "mouth_correlation": float(lip.mouth_correlation(take.opening, truth.opening)),
+        "mouth_lag": None if lag is None else float(lag),
+        "lmd": float(lip.lmd(take.points, truth.points)),
+        "lve_cm": float(lip.lve(take.points, truth.points)),
+        "mod_cm": float(lip.mod(take.points, truth.points)),
+        "fdd_cm": float(lip.fdd(take.points, truth.points)),
+    }
+
+
+def movement_in_gap(opening: Tensor, first: int, gap: int) -> float:
+    """Movement of the mouth in an inserted silence, relative to the speech before and after it."""
+    talk = torch.ones(len(opening), dtype=torch.bool)
+    talk[first : first + gap] = False
+    inside = m.silent_frames(talk)
+    spoken = float(opening[talk].std(unbiased=False))
+    return float(opening[inside].std(unbiased=False)) / spoken if spoken else math.inf
+
+
+def sync_scores(expert: SyncExpert, features: Tensor, take: Performance, *, valid: bool) -> tuple[Scores, list[float]]:
+    """LSE-D, LSE-C, offset, and the distance curve; nothing for clips too short for it.
+
+    Args:
+        expert: judges.
+        features: of the speech, by the expert's encoder.
+        take: what is judged.
+        valid: leave out frames in which the tracker saw no face.
+    """
+    frames = min(len(features), len(take))
+    seen = take.motion.valid if valid else None
+    try:
+        curve = expert.curve(features[:frames], take.motion.values[:frames], None if seen is None else seen[:frames])
+    except ConfigError:
+        return {"lse_d": None, "lse_c": None, "sync_offset": None, "sync_offset_size": None}, []
+    late = offset(curve)
+    scores: Scores = {
+        "lse_d": lse_d(curve), "lse_c": lse_c(curve), "sync_offset": float(late), "sync_offset_size": float(abs(late)),
+    }  # fmt: skip
+    return scores, [round(v, 4) for v in curve.tolist()]
+
+
+def histograms(take: Performance, reference: Reference) -> dict[str, Any]:
+    """Counts for the plots: head speed and distances of audio beats to motion beats."""
+    frames = min(len(take), len(reference))
+    a = take.cut(frames)
+    speed = torch.rad2deg(torch.linalg.vector_norm(a.turns.diff(dim=0), dim=-1)) * float(FPS)
+    beats, onsets = m.motion_beats_s(a.turns), reference.onsets
+    apart = (onsets[:, None] - beats[None]).abs().amin(1) if len(beats) and len(onsets) else torch.zeros(0)
+    return {
+        "head_speed": torch.histogram(speed.float().clamp(max=59.99), SPEED_BINS_DEG_S).hist.int().tolist(),
+        "beat_distance": torch.histogram(apart.float().clamp(max=0.599), BEAT_BINS_S).hist.int().tolist(),
+    }
