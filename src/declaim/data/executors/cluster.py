@@ -44,7 +44,7 @@ def run_on_cluster(
     """
     with _connected(address) as ray:
         # One core a task; Ray itself sets OMP_NUM_THREADS to that. An error of the function's own is not retried.
-        task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(function)
+        task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_call)
         waiting = list(reversed(items))
         flying: dict[Any, Item] = {}
         seen_core = time.monotonic()
@@ -59,7 +59,7 @@ def run_on_cluster(
                     )
                 while waiting and len(flying) < max(1, IN_FLIGHT_PER_CORE * cores):
                     item = waiting.pop()
-                    flying[task.remote(item)] = item
+                    flying[task.remote(function, item)] = item
                 ready, _ = ray.wait(list(flying), num_returns=1, timeout=1.0)
                 for ref in ready:
                     on_result(flying.pop(ref), _outcome(ray, ref))
@@ -67,6 +67,11 @@ def run_on_cluster(
             for ref in flying:
                 with suppress(Exception):  # it may be finished or lost by now
                     ray.cancel(ref, force=False)
+
+
+def _call(function: Callable[[Any], Any], item: Any) -> Any:
+    """Ray makes tasks of plain functions only, not of ``functools.partial``."""
+    return function(item)
 
 
 def _outcome(ray: Any, ref: Any) -> Any:
@@ -78,7 +83,14 @@ def _outcome(ray: Any, ref: Any) -> Any:
     try:
         return ray.get(ref)
     except ray.exceptions.RayTaskError as error:
-        raise getattr(error, "cause", None) or error from error
+        cause = getattr(error, "cause", None) or error
+        if isinstance(cause, ray.exceptions.RaySystemError) and "No module named" in str(cause):
+            what = str(cause).splitlines()[0].removeprefix("System error: ")
+            raise ConfigError(
+                f"a machine of the Ray cluster cannot run this ({what}); install the same declaim there: "
+                "pip install 'declaim[cluster]'"
+            ) from error
+        raise cause from error
     except ray.exceptions.RayError as error:
         return WorkerLost(RETRIES + 1, f"{type(error).__name__}")
 
@@ -116,11 +128,11 @@ def _ray() -> Any:
 
 
 def _check_reachable(address: str) -> None:
-    """Ask the port before Ray does: Ray's own wait for a silent address is minutes long.
+    """Ask the port before Ray does: Ray's own wait for an address where no cluster is lasts minutes.
 
     Raises:
         ConfigError: no address.
-        CapacityError: nobody answers.
+        CapacityError: nobody answers, or something that is not Ray.
     """
     if address == "auto":
         return
@@ -128,9 +140,21 @@ def _check_reachable(address: str) -> None:
     if match is None:
         raise ConfigError(f"{address!r} is no address of a Ray cluster; expected HOST:PORT, auto or local")
     try:
-        socket.create_connection((match["host"].strip("[]"), int(match["port"])), timeout=REACH_S).close()
+        with socket.create_connection((match["host"].strip("[]"), int(match["port"])), timeout=REACH_S) as connection:
+            speaks = os.environ.get("RAY_USE_TLS", "0") != "0" or _speaks_grpc(connection)
     except (OSError, OverflowError) as error:
         raise CapacityError(f"nobody answers at {address} ({error}); {_advice(address)}") from error
+    if not speaks:
+        raise CapacityError(f"what answers at {address} is no Ray cluster; {_advice(address)}")
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Whether HTTP/2's greeting is answered by its first frame, SETTINGS, as every gRPC server does."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+    head = b""
+    while len(head) < 9 and (piece := connection.recv(9 - len(head))):
+        head += piece
+    return len(head) == 9 and head[3] == 4
 
 
 def _advice(address: str) -> str:
