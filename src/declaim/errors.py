@@ -10,6 +10,7 @@
     │   ├── NoFace           no usable face in a picture or video
     │   ├── ManyFaces        several faces and no choice between them
     │   └── Unwritable       the output cannot be written
+    ├── Diverged             training met a number that is none
     ├── CheckpointError      saved weights or motion files do not fit this version
     └── CapacityError        the machine cannot do it (memory, disk)
 
@@ -63,6 +64,10 @@ class Unwritable(MediaError):
 
 class CheckpointError(DeclaimError):
     """Saved weights or motion files do not fit this version of declaim."""
+
+
+class Diverged(DeclaimError):
+    """Training met a loss or a gradient that is not a number, or infinite."""
 
 
 class CapacityError(DeclaimError):

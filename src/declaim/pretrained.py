@@ -6,6 +6,7 @@ Nothing here unpickles. A folder is complete or absent: it is written under a te
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -100,8 +101,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write named tensors as safetensors (contiguous copies, CPU)."""
-    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, path)
+    """Write named tensors as safetensors (contiguous copies, CPU).
+
+    Raises:
+        Unwritable: it cannot be written.
+        CapacityError: the disk is full.
+    """
+    try:
+        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, path)
+    except SafetensorError as error:  # names the system's error in its text alone
+        found = re.search(r"\(os error (\d+)\)", str(error))
+        number = int(found[1]) if found else errno.EIO
+        raise write_error(path, OSError(number, os.strerror(number))) from error
     Path(path).chmod(0o666 & ~_umask())  # safetensors makes the file readable by its owner alone
 
 

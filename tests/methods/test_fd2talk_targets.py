@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from declaim.errors import ConfigError
 from declaim.face.mirror import expression_mirror
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk.measure import measure
@@ -68,7 +69,7 @@ def test_mean_blink_shuts_the_eyes_and_leaves_the_lips(model, anatomy):
     assert float(closing.min()) == pytest.approx(-0.5, abs=0.02)
     assert float((path @ anatomy.lip_basis).abs().max()) < 1e-4
     assert float(path[[0, -1]].abs().max()) < 1e-6
-    with pytest.raises(ValueError, match="no blink"):
+    with pytest.raises(ConfigError, match="no blink"):
         mean_blink([torch.zeros(50, 64)], anatomy, torch.eye(64))
 
 

@@ -57,12 +57,11 @@ class Batch:
 
 
 class BalancedSampler:
-    """Draws batches; batch number ``i`` of a seed is always the same one, so that a resumed run goes on exactly.
+    """Draws batches; a row depends on seed, batch number and its place alone, so that a resumed run goes on exactly.
 
     Args:
         examples: the clips.
         frames: length of a sequence.
-        batch_size: sequences in a batch.
         seed: the order.
         mirror: whether half of the sequences are mirrored.
         cap_frames: a speaker with more frames than this counts as if he had this many.
@@ -72,14 +71,13 @@ class BalancedSampler:
         self,
         examples: Sequence[Example],
         frames: int,
-        batch_size: int,
         *,
         seed: int = 0,
         mirror: bool = True,
         cap_frames: int = 3000,
     ) -> None:
         self.examples = list(examples)
-        self.frames, self.batch_size, self.seed, self.mirror = frames, batch_size, seed, mirror
+        self.frames, self.seed, self.mirror = frames, seed, mirror
         grouped: dict[str, list[int]] = defaultdict(list)
         for i, example in enumerate(self.examples):
             grouped[example.speaker].append(i)
@@ -89,16 +87,23 @@ class BalancedSampler:
         share = np.array([min(length.sum(), cap_frames) ** 0.5 for length in lengths])
         self._share = share / share.sum()
 
-    def batch(self, number: int) -> Batch:
-        """Batch ``number`` (0, 1, ...)."""
-        rng = np.random.default_rng((self.seed, number))
-        rows = [self._sequence(rng) for _ in range(self.batch_size)]
-        features, target, mask, pose_mask = (torch.stack(column) for column in zip(*rows, strict=True))
+    def batch(self, number: int, rows: range) -> Batch:
+        """Some rows of batch ``number`` (0, 1, ...)."""
+        cut = [self._sequence(number, row) for row in rows]
+        features, target, mask, pose_mask = (torch.stack(column) for column in zip(*cut, strict=True))
         return Batch(features, target, mask, pose_mask)
 
-    def _sequence(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def chosen(self, number: int, rows: range) -> list[int]:
+        """Which examples the rows of a batch are cut from."""
+        return [self._choose(np.random.default_rng((self.seed, number, row))) for row in rows]
+
+    def _choose(self, rng: np.random.Generator) -> int:
         speaker = rng.choice(len(self._groups), p=self._share)
-        example = self.examples[self._groups[speaker][rng.choice(len(self._within[speaker]), p=self._within[speaker])]]
+        return self._groups[speaker][rng.choice(len(self._within[speaker]), p=self._within[speaker])]
+
+    def _sequence(self, number: int, row: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        rng = np.random.default_rng((self.seed, number, row))
+        example = self.examples[self._choose(rng)]
         spare = len(example.target) - self.frames
         start = int(rng.integers(0, spare + 1)) if spare > 0 else 0
         target = example.mirrored if self.mirror and rng.random() < 0.5 else example.target

@@ -50,7 +50,7 @@ def _replaced(settings: Tree, key: str, text: str) -> Tree:
             return type(settings).model_validate(values)
         except ValidationError as error:
             reason = reason or error.errors()[0]["msg"]
-    raise ConfigError(f"{key} cannot be {text!r}: {reason[0].lower()}{reason[1:]} (it is {_shown(node)} in the preset)")
+    raise ConfigError(f"{key} cannot be {text!r}: {reason[0].lower()}{reason[1:]} (now {shown(node)})")
 
 
 def _readings(text: str) -> Iterator[Any]:
@@ -78,7 +78,8 @@ def _names(node: BaseModel) -> list[str]:
     return list(type(node).model_fields)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A setting's value as ``--set`` takes it."""
     return json.dumps(value, default=str)
 
 

@@ -17,7 +17,7 @@ class TrainConfig(BaseModel):
     accumulate: int = Field(1, gt=0)
     """Pieces in which a process takes its rows, one after the other: less memory, same result."""
     precision: Literal["no", "bf16", "fp16"] = "no"
-    """Mixed precision of the networks; weights, losses and the optimiser stay float32."""
+    """Mixed precision: matrix products in 16 bits; weights and the optimiser stay float32."""
     device: Literal["auto", "cpu"] = "auto"
     """``cpu`` leaves GPUs alone."""
     learning_rate: float = Field(1.5e-3, gt=0)

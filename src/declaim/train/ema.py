@@ -20,7 +20,9 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Take in the weights after ``step`` (0-based)."""
+        """Take in the weights after ``step`` (0-based); buffers (running statistics) are copied."""
         decay = min(self.decay, (step + 1) / (step + 10))
         for mean, new in zip(self.module.parameters(), module.parameters(), strict=True):
             mean.lerp_(new, 1.0 - decay)
+        for kept, present in zip(self.module.buffers(), module.buffers(), strict=True):
+            kept.copy_(present)

@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 OnStep = Callable[[int, int], None]  # as in declaim.types, without importing torch for --help
 
@@ -30,6 +38,24 @@ class Stages:
             progress.update(task, completed=done, total=total or None)
 
         return on_step
+
+    def noted(self, label: str) -> Callable[..., None]:
+        """A stage that shows itself when it begins; its hook takes (done, total) and perhaps a note."""
+        bar: list[TaskID] = []
+
+        def on_step(done: int, total: int, note: str = "") -> None:
+            if self._progress is not None:
+                if not bar:
+                    bar.append(self._progress.add_task(label, total=total))
+                text = f"{label}, {note}" if note else label
+                self._progress.update(bar[0], completed=done, total=total or None, description=text)
+
+        return on_step
+
+    @property
+    def visible(self) -> bool:
+        """Whether anybody sees the bars."""
+        return self._progress is not None
 
     def say(self, text: str) -> None:
         """A line of information between bars."""

@@ -32,7 +32,7 @@ LEARNT_RAD = 0.03
 
 @runtime_checkable
 class TrackedClip(Protocol):
-    """What a training clip must offer; see `declaim.data.prepare.PreparedClip`."""
+    """What a training clip must offer; see `declaim.recipes.fd2talk.Clip`."""
 
     @property
     def speaker(self) -> str:

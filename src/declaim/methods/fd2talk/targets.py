@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from declaim.errors import ConfigError
 from declaim.face.layouts import (
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
@@ -121,7 +122,7 @@ def mean_blink(
                 courses.append(dip[i - 5 : i + 6])
                 shut.append(b[i] - (b[i - 6] + b[i + 6]) / 2)
     if not courses:
-        raise ValueError("no blink was seen in the clips: a model of blinking cannot be made from them")
+        raise ConfigError("no blink was seen in the clips: a model of blinking cannot be made from them; add footage")
     depth = torch.stack(courses)[:, 5]
     deep = depth >= depth.median()
     course = (torch.stack(courses) / depth[:, None])[deep].mean(0)
