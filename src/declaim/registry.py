@@ -26,6 +26,7 @@ ENCODERS = {
 RECIPES = {
     "fd2talk": "declaim.recipes.fd2talk:RECIPE",
     "face-model": "declaim.recipes.face_model:RECIPE",
+    "sync-expert": "declaim.recipes.sync_expert:RECIPE",
 }
 
 

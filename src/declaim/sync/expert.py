@@ -114,13 +114,14 @@ class SyncExpert(nn.Module):
             raise ConfigError("these sync expert weights have no picture head; use others, or embed motion")
         batch = pictures.shape[:-3]
         self._check_length(pictures.shape[-3])
-        rows = self.reader(gray(pictures.reshape(-1, *pictures.shape[-3:])))
-        return self.pictures(rows).view(*batch, -1, self.config.embedding)
+        embedded: Tensor = self.pictures(self.reader(gray(pictures.reshape(batch.numel(), *pictures.shape[-3:]))))
+        return embedded.view(*batch, *embedded.shape[1:])
 
     def _embed(self, tower: nn.Module, rows: Tensor) -> Tensor:
         self._check_length(rows.shape[-2])
-        embedded = tower(rows.reshape(-1, *rows.shape[-2:]))
-        return embedded.view(*rows.shape[:-2], *embedded.shape[1:])
+        batch = rows.shape[:-2]
+        embedded: Tensor = tower(rows.reshape(batch.numel(), *rows.shape[-2:]))
+        return embedded.view(*batch, *embedded.shape[1:])
 
     def _check_length(self, frames: int) -> None:
         if frames < self.window:

@@ -69,7 +69,7 @@ class PictureReader(nn.Module):
         centred = flat - flat.mean((2, 3), keepdim=True)
         contrast = centred.square().mean((2, 3), keepdim=True).sqrt().clamp(min=1e-2)
         rows: Tensor = self.layers(centred / contrast)
-        return rows.view(batch, frames, -1)
+        return rows.view(batch, frames, rows.shape[-1])
 
 
 def gray(pictures: Tensor) -> Float[Tensor, "*batch"]:

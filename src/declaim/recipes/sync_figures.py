@@ -1,0 +1,164 @@
+"""How well a sync expert judges people it does not know: windows of .4 s told apart, known shifts found in 3 s.
+
+Every figure is a mean over speakers, each with one vote. A clip's true offset is its speaker's own: the least of the
+curve over all of that speaker's clips, because footage may itself be out of step (the figures also tell how often the
+offset is within a frame of nothing at all).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from declaim.sync.offsets import REACH, active_windows, offset, whole_windows
+
+OUT_OF_SYNC = (*range(-15, -4), *range(5, 16))
+"""Frames by which a window is shifted to be out of sync: .2 to .6 s, early or late."""
+SHIFTS = range(-5, 6)
+"""Known shifts of 3 s of picture, in frames."""
+SPAN, STEP, LEAST = 75, 25, 65
+"""Frames of those 3 s, frames between their starts, and how many are enough at the end of a clip."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A clip's embeddings.
+
+    Attributes:
+        speaker: who speaks.
+        distances: of every speech window (rows) to every window of what is seen; infinite where no face was seen.
+        active: windows of speech with somebody speaking.
+        window: frames of a window.
+    """
+
+    speaker: str
+    distances: Float[Tensor, "windows windows"]
+    active: Bool[Tensor, " windows"]
+    window: int
+
+    @classmethod
+    def of(cls, speaker: str, embeddings: tuple[Tensor, Tensor], valid: Tensor, active: Tensor) -> "Judged":
+        """From the embeddings of speech and of what is seen; frames with a face, and with speech."""
+        window = len(valid) - len(embeddings[0]) + 1
+        distances = torch.cdist(*embeddings).masked_fill(~whole_windows(valid, window)[None], torch.inf)
+        return cls(speaker, distances, active_windows(active, window), window)
+
+    def curve(self, start: int = 0, shift: int = 0, windows: int | None = None) -> Float[Tensor, " offsets"]:
+        """Mean distance for every offset of ``windows`` windows, the picture's beginning ``shift`` frames later."""
+        size = len(self.distances) if windows is None else windows
+        square = self.distances[start : start + size, start + shift : start + shift + size]
+        return torch.stack([_finite_mean(square.diagonal(o)) for o in range(-REACH, REACH + 1)])
+
+
+def _finite_mean(values: Tensor) -> Tensor:
+    known = values[values.isfinite()]
+    return known.mean() if len(known) else values.new_tensor(torch.inf)
+
+
+def by_speaker(clips: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """Figures of every speaker: ``pair``, ``found``, ``found_zero`` and others, see `figures`."""
+    grouped: dict[str, list[Judged]] = defaultdict(list)
+    for clip in clips:
+        grouped[clip.speaker].append(clip)
+    own = {speaker: own_offset(group) for speaker, group in grouped.items()}
+    threshold = {active: _equal_error(grouped, own, active) for active in (False, True)}
+    return {
+        speaker: {
+            "own_offset": float(own[speaker]),
+            **_found(group, own[speaker]),
+            **_told_apart(group, own[speaker], threshold[False], active=False),
+            **_told_apart(group, own[speaker], threshold[True], active=True),
+        }
+        for speaker, group in grouped.items()
+    }
+
+
+def figures(clips: Sequence[Judged]) -> dict[str, float]:
+    """Means over speakers.
+
+    - ``pair``: of .4 s windows and their out-of-sync versions (`OUT_OF_SYNC`), how often the true one is nearer.
+    - ``equal``: windows told in sync from out of sync by one threshold for all speakers, set where both errors are
+      equal over all speakers.
+    - ``pair_speech``, ``equal_speech``: the same among windows that hold speech in half of their frames.
+    - ``found``, ``found_zero``: 3 s of picture shifted by a known -5 .. 5 frames; the offset is found within one frame
+      of the shift plus the speaker's own offset, and plus nothing.
+    """
+    rows = list(by_speaker(clips).values())
+    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0] if name != "own_offset"}
+
+
+def intervals(
+    rows: Mapping[str, Mapping[str, float]], draws: int = 2000, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the means by bootstrap over speakers."""
+    names = [name for name in next(iter(rows.values())) if name != "own_offset"]
+    table = np.array([[row[name] for name in names] for row in rows.values()])
+    drawn = np.random.default_rng(seed).integers(0, len(table), (draws, len(table)))
+    low, high = np.nanquantile(np.nanmean(table[drawn], axis=1), (0.025, 0.975), axis=0)
+    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
+
+
+def own_offset(clips: Sequence[Judged]) -> int:
+    """The offset of all clips of a speaker together."""
+    diagonals = [torch.cat([clip.distances.diagonal(o) for clip in clips]) for o in range(-REACH, REACH + 1)]
+    return offset(torch.stack([_finite_mean(d) for d in diagonals]))
+
+
+def _found(clips: Sequence[Judged], own: int) -> dict[str, float]:
+    hits, zero = [], []
+    for clip in clips:
+        frames = len(clip.distances) + clip.window - 1
+        for start in range(0, max(frames - SPAN, 0) + 1, STEP):
+            for shift in SHIFTS:
+                first = max(start, -shift)  # the picture's part must not begin before the clip
+                size = min(SPAN, frames - first - max(shift, 0))
+                if size < LEAST:
+                    continue
+                curve = clip.curve(first, shift, size - clip.window + 1)
+                hits.append(abs(offset(curve) - (own - shift)) <= 1)
+                zero.append(abs(offset(curve) + shift) <= 1)
+    return {"found": float(np.mean(hits)) if hits else np.nan, "found_zero": float(np.mean(zero)) if hits else np.nan}
+
+
+def _samples(clips: Sequence[Judged], own: int, active: bool) -> tuple[Tensor, Tensor]:
+    """Distances of windows in sync, and of the same windows out of sync (NaN beyond the clip)."""
+    right, wrong = [], []
+    for clip in clips:
+        n = len(clip.distances)
+        padded = torch.full((n, n + 80), torch.nan)
+        padded[:, 40 : 40 + n] = clip.distances.masked_fill(~clip.distances.isfinite(), torch.nan)
+        place = torch.arange(n)
+        true = padded[place, place + 40 + own]
+        others = torch.stack([padded[place, place + 40 + own + k] for k in OUT_OF_SYNC], 1)
+        kept = ~true.isnan() & ~others.isnan().all(1) & (clip.active if active else torch.ones_like(clip.active))
+        right.append(true[kept])
+        wrong.append(others[kept])
+    return torch.cat(right), torch.cat(wrong)
+
+
+def _told_apart(clips: Sequence[Judged], own: int, threshold: float, *, active: bool) -> dict[str, float]:
+    right, wrong = _samples(clips, own, active)
+    name = "_speech" if active else ""
+    if len(right) == 0:
+        return {f"pair{name}": np.nan, f"equal{name}": np.nan}
+    known = ~wrong.isnan()
+    pairs = ((wrong > right[:, None]) & known).sum(1) / known.sum(1)
+    accepted, refused = (right <= threshold).float().mean(), (wrong[known] > threshold).float().mean()
+    return {f"pair{name}": float(pairs.mean()), f"equal{name}": float((accepted + refused) / 2)}
+
+
+def _equal_error(groups: Mapping[str, Sequence[Judged]], own: Mapping[str, int], active: bool) -> float:
+    """The distance at which windows in sync are refused as often as windows out of sync are accepted."""
+    thresholds = torch.linspace(0.0, 2.0, 401)
+    refused, accepted = torch.zeros(401), torch.zeros(401)
+    for speaker, clips in groups.items():
+        right, wrong = _samples(clips, own[speaker], active)
+        if len(right):
+            others = wrong[~wrong.isnan()].sort().values
+            refused += 1.0 - torch.searchsorted(right.sort().values, thresholds, right=True) / len(right)
+            accepted += torch.searchsorted(others, thresholds, right=True) / len(others)
+    return float(thresholds[(refused - accepted).abs().argmin()])
