@@ -65,7 +65,7 @@ def prepare(
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}") from error
-    sources, refused = find_sources(folder, labels, eval_share, without=output)
+    sources, refused = find_sources(folder, labels, options, without=output)
     sources = sources[:limit]
     with stages(quiet) as bars:
         on_step, done = bars.stage("preparing", len(sources)), 0

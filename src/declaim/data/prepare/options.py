@@ -20,6 +20,9 @@ class PrepareOptions(_Frozen):
     """Speech encoder, as registered."""
     tempos: tuple[float, ...] = (1.0,)
     """Tempos at which the speech is encoded; 1 is always among them."""
+    tempo_clips: int = Field(40, ge=0)
+    """Files of a speaker, the first by name, whose speech is encoded at other tempos too; those of split ``eval`` never
+    are. Encoding costs as much as tracking in short clips, and a speaker of many files gains nothing."""
     pictures: bool = True
     """Whether to keep the square around the face and the tracker's points."""
     picture_px: int = Field(256, ge=64, le=1024, multiple_of=2)
@@ -65,3 +68,5 @@ class Source(_Frozen):
     licence: str | None = None
     origin: str = ""
     """Where the footage was published."""
+    other_tempos: bool = True
+    """Whether its speech is encoded at other tempos than its own."""

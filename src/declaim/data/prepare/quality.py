@@ -20,6 +20,8 @@ from declaim.media import read_audio
 from declaim.pretrained import WEIGHTS_FILE, load_tensors
 from declaim.sync import SyncExpert
 
+JUDGES_VERSION = 1
+"""Raised whenever clips are judged otherwise; the judgement alone is then made anew, not the clips."""
 SMALL_FACE_PX = 64
 """Below this height the tracker's jitter is a fifth of what expressions are."""
 TURNED_DEG = 35.0
@@ -56,11 +58,12 @@ def sync_expert() -> SyncExpert | None:
 
 @cache
 def judges() -> str:
-    """Changes with the networks that judge clips."""
-    if sync_expert() is None:
-        return "none"
-    folder = shipped("sync-expert")
-    return file_entry(folder, folder / WEIGHTS_FILE).sha256
+    """Changes with the rules and the networks by which clips are judged."""
+    expert = "no sync expert"
+    if sync_expert() is not None:
+        folder = shipped("sync-expert")
+        expert = file_entry(folder, folder / WEIGHTS_FILE).sha256
+    return f"{JUDGES_VERSION}, {expert}"
 
 
 def judge(

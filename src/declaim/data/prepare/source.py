@@ -91,7 +91,8 @@ class _Preparation:
     """The work on one source."""
 
     def __init__(self, source: Source, corpus: Path, options: PrepareOptions) -> None:
-        self.source, self.corpus, self.options = source, corpus, options
+        own_tempo = options.model_copy(update={"tempos": (1.0,)})
+        self.source, self.corpus, self.options = source, corpus, options if source.other_tempos else own_tempo
         self.work = corpus / WORK_FOLDER
         self.work.mkdir(parents=True, exist_ok=True)
         self.outcome_file = self.work / f"{source.base}.json"

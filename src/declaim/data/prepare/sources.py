@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from declaim.data.corpus import Refusal
-from declaim.data.prepare.options import Source
+from declaim.data.prepare.options import PrepareOptions, Source
 from declaim.errors import ConfigError
 
 _SUFFIXES = frozenset(
@@ -22,7 +22,7 @@ _COLUMNS = {"language": ("language",), "licence": ("licence", "license", "footag
 
 
 def find_sources(
-    folder: Path, labels: Path | None = None, eval_share: float = 0.1, without: Path | None = None
+    folder: Path, labels: Path | None, options: PrepareOptions, without: Path | None = None
 ) -> tuple[list[Source], list[Refusal]]:
     """The media files of a folder and its sub-folders, by name, and those that cannot be taken.
 
@@ -31,7 +31,8 @@ def find_sources(
         labels: a CSV file with a header: ``path`` (relative to the CSV file) and ``speaker``, optionally ``split``,
             ``language``, ``licence`` and ``source`` (where it was published). Without it the speaker is the first
             sub-folder's name, or the file's.
-        eval_share: share of the speakers whose files go to split ``eval`` where the labels do not say.
+        options: share of the speakers that go to split ``eval`` where the labels do not say; whose speech is encoded
+            at other tempos.
         without: a folder inside it that is left out: the corpus.
 
     Raises:
@@ -52,14 +53,14 @@ def find_sources(
         if row is None:
             refused.append(Refusal(source=name, reason="the labels do not list it"))
             continue
-        sources.append(_source(name, path, bases[name], row, eval_share))
+        sources.append(_source(name, path, bases[name], row, options.eval_share))
     for path in rows or {}:
         if path.is_relative_to(folder.resolve()) and not path.is_file():
             refused.append(
                 Refusal(source=path.relative_to(folder.resolve()).as_posix(), reason="there is no such file")
             )
     _check_splits(sources, labels)
-    return sources, sorted(refused, key=lambda r: r.source)
+    return _with_tempos(sources, options.tempo_clips), sorted(refused, key=lambda r: r.source)
 
 
 def hashed_split(speaker: str, eval_share: float) -> str:
@@ -133,6 +134,17 @@ def _check_splits(sources: Iterable[Source], labels: Path | None) -> None:
                 f"{labels} puts speaker {speaker!r} into the splits {' and '.join(sorted(of))}; one speaker belongs "
                 "to one split"
             )
+
+
+def _with_tempos(sources: Iterable[Source], most: int) -> list[Source]:
+    """The sources, told which of them are encoded at other tempos."""
+    count: Counter[str] = Counter()
+    told = []
+    for source in sources:
+        count[source.speaker] += 1
+        other = source.split != "eval" and count[source.speaker] <= most
+        told.append(source.model_copy(update={"other_tempos": other}))
+    return told
 
 
 def _bases(names: Iterable[str]) -> dict[str, str]:

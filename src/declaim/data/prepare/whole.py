@@ -82,6 +82,8 @@ def prepare_corpus(
             outcome = [Refusal(source=source.name, reason=outcome.reason)]
         records.extend(r for r in outcome if isinstance(r, ClipRecord))
         refusals.extend(r for r in outcome if isinstance(r, Refusal))
+        if len(records) % 50 == 0:
+            write_lines(corpus / CLIPS_FILE, sorted(records, key=lambda record: record.name))
         if on_source:
             on_source(source, outcome)
 
