@@ -57,7 +57,7 @@ class SyncData(Section):
     """Speakers of these splits that are kept for validation."""
     frames: int = Field(50, gt=0)
     """Length of a sequence: two windows in it may lie 15 frames apart and more."""
-    pictures: float = Field(0.5, ge=0, le=1)
+    pictures: float = Field(0.33, ge=0, le=1)
     """Share of the sequences of which the picture head learns; 0: train no picture head."""
     motion_like: float = Field(1.0, ge=0)
     """Weight with which the picture head is drawn to the motion head's embeddings."""
