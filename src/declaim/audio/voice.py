@@ -4,8 +4,8 @@ r"""Speech synthesis with Kokoro-82M that tells when each phoneme is spoken.
     text --> eSpeak NG --> Kokoro's letters --> network --> sound at 24 kHz
                                                       \--> duration of every letter, in units of 600 samples
 
-The durations are the network's own: it stretches each letter to that many units before it makes sound of them, so
-they are exact.
+The durations are the network's own: it stretches each letter to that many units before it makes sound of them. Their
+sum is the length of the sound to the sample; the sound itself leads them by `LEAD_S`, which is taken out.
 """
 
 import json
@@ -26,6 +26,10 @@ SAMPLE_RATE = 24_000
 """Kokoro's own rate, in hertz."""
 UNIT = 600
 """Samples of one unit of duration."""
+
+LEAD_S = 0.06
+"""How far the sound is ahead of the durations. Measured: with phonemes moved by this much, their mean level explains
+most of the level over time (52 % of its variance, 39 % unmoved), at all speeds and pitches tried."""
 
 _DURATIONS = "/encoder/Clip_output_0"
 _STYLE_DIM = 256
@@ -129,9 +133,7 @@ class Kokoro:
         return Utterance(samples, timed(["", *spelt, ""], durations.ravel().astype(int).tolist(), samples))
 
 
-def timed(
-    spelt: list[str], units: list[int], samples: Float32[np.ndarray, " samples"]
-) -> tuple[Phoneme, ...]:
+def timed(spelt: list[str], units: list[int], samples: Float32[np.ndarray, " samples"]) -> tuple[Phoneme, ...]:
     """Phonemes in time from the durations of Kokoro's letters.
 
     Stress marks belong to the vowel after them. Punctuation and the ends are silence; so are gaps between words that
@@ -142,11 +144,13 @@ def timed(
         units: duration of each, in `UNIT`.
         samples: the sound, for telling silence.
     """
-    floor = _QUIET * _loudness(samples).max(initial=0.0)
+    floor, lead = _QUIET * _loudness(samples).max(initial=0.0), round(LEAD_S * SAMPLE_RATE)
     rows: list[tuple[str, int, int, int]] = []  # name, word, start, stop
+    ends = np.cumsum(units) * UNIT - lead
+    ends[-1] += lead
     at, word, waiting, before = 0, 0, None, ""
-    for letter, n_units in zip(spelt, units, strict=True):
-        start, at = at if waiting is None else waiting, at + n_units * UNIT
+    for letter, end in zip(spelt, ends.tolist(), strict=True):
+        start, at = at if waiting is None else waiting, max(end, 0)
         waiting = None
         if letter in _STRESS and letter:
             waiting = start
