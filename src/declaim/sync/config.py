@@ -16,9 +16,9 @@ class SyncConfig(BaseModel):
     """Directions in b that are the lips': ten hold 99 % of the lip points' variance."""
     embedding: int = Field(128, gt=0)
     """Size of the common space."""
-    speech_width: int = Field(256, gt=0)
+    speech_width: int = Field(192, gt=0)
     """Channels of the speech tower."""
-    motion_width: int = Field(192, gt=0)
+    motion_width: int = Field(128, gt=0)
     """Channels of the motion tower."""
     kernels: tuple[int, ...] = Field((4, 4, 4), min_length=1)
     """Frames of each temporal convolution; without padding they see a window of 1 + 3 + 3 + 3 = 10 frames, .4 s."""
