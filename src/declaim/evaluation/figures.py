@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from declaim.evaluation.judging.scores import Scores
 from declaim.evaluation.measures import Measure
-from declaim.evaluation.scores import Scores
 
 DRAWS = 10_000
 """Bootstrap resamples of the speakers, always with the same random numbers."""

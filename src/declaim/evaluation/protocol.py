@@ -5,14 +5,13 @@ A protocol holds nothing of the machine: no paths, no times, no host. Its finger
 
 import json
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from declaim.data.corpus import ACTIVITY, MOTION, PICTURE, SPEECH, ClipRecord, Corpus
 from declaim.errors import CheckpointError, ConfigError
+from declaim.evaluation.judging.store import digest
 from declaim.evaluation.measures import measures
-from declaim.evaluation.store import digest
 from declaim.pretrained import atomic_file
 
 PROTOCOL_VERSION = 1
@@ -136,7 +135,9 @@ def clips_of(protocol: EvaluationProtocol, corpus: Corpus) -> list[ClipRecord]:
     for wanted in protocol.clips:
         clip = known.get(wanted.name)
         if clip is None:
-            raise ConfigError(f"{corpus.folder} lacks clip {wanted.name} of the protocol; use the corpus it was made on")
+            raise ConfigError(
+                f"{corpus.folder} lacks clip {wanted.name} of the protocol; use the corpus it was made on"
+            )
         if (now := _entry(clip, protocol.pictures is not None)) != wanted:
             changed = [k for k in type(now).model_fields if getattr(now, k) != getattr(wanted, k)]
             raise ConfigError(

@@ -20,6 +20,9 @@ SILENCE_MIN_S = 0.4
 SILENCE_MARGIN_S = 0.16
 """Taken off both ends of a silence: lips finish the last sound and prepare the next one (coarticulation)."""
 
+STILL_CM = 1e-4
+"""A mouth whose opening varies less than this does not move: what remains is rounding."""
+
 BLINK_PROMINENCE = 0.35
 """Least rise of lid closure, in parts of a whole blink, that counts as a blink."""
 
@@ -78,7 +81,7 @@ def silence_movement(
     :data:`SILENCE_MIN_S`, divided by the standard deviation during speech. A mouth that rests open but still scores 0.
 
     Returns:
-        The ratio, or None where the clip has no such pause or less than 0.4 s of speech.
+        The ratio, or None where the clip has no such pause, less than 0.4 s of speech, or a mouth that never moves.
     """
     inside = silent_frames(speaking, fps)
     if not bool(inside.any()) or int(speaking.sum()) < SILENCE_MIN_S * float(fps):
@@ -86,7 +89,8 @@ def silence_movement(
     edges = torch.diff(torch.nn.functional.pad(inside.int(), (1, 1)))
     bounds = zip((edges == 1).nonzero()[:, 0].tolist(), (edges == -1).nonzero()[:, 0].tolist(), strict=True)
     residual = torch.cat([opening[a:b] - opening[a:b].mean() for a, b in bounds])
-    return float(residual.square().mean().sqrt() / opening[speaking].std(unbiased=False))
+    spoken = float(opening[speaking].std(unbiased=False))
+    return float(residual.square().mean().sqrt()) / spoken if spoken > STILL_CM else None
 
 
 def eye_opening(points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch"]:

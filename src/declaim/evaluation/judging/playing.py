@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from declaim.data.corpus import ACTIVITY, MOTION, SPEECH, ClipRecord, Corpus
-from declaim.evaluation import actors as rows
-from declaim.evaluation.actors import Actor, held_still, mean_face
-from declaim.evaluation.figures import Record
 from declaim.evaluation.figures import UNKNOWN as UNKNOWN_LANGUAGE
-from declaim.evaluation.performance import Performance, Reference, doubled
+from declaim.evaluation.figures import Record
+from declaim.evaluation.judging import actors as rows
+from declaim.evaluation.judging.actors import Actor, held_still, mean_face
+from declaim.evaluation.judging.performance import Performance, Reference, doubled
+from declaim.evaluation.judging.scores import histograms, movement_in_gap, score, sync_scores
+from declaim.evaluation.judging.store import Store
 from declaim.evaluation.protocol import GAP_CLIP_FRAMES, EvaluationProtocol, others
-from declaim.evaluation.scores import histograms, movement_in_gap, score, sync_scores
-from declaim.evaluation.store import Store
 from declaim.face.model import FaceModel
 from declaim.metrics.functional.motion import diversity_over_takes
 from declaim.registry import ENCODERS, resolve

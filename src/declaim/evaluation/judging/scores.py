@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from declaim.errors import ConfigError
-from declaim.evaluation.performance import Performance, Reference
+from declaim.evaluation.judging.performance import Performance, Reference
 from declaim.metrics.functional import lip
 from declaim.metrics.functional import motion as m
 from declaim.metrics.functional.parts import lip_jitter, motion_parts

@@ -14,8 +14,8 @@ from declaim.face.layouts import FACE64
 from declaim.pretrained import atomic_file, load_tensors, save_tensors
 from declaim.types import Motion
 
-_PACKAGE = Path(__file__).parents[1]
-_COUNTED = ("audio", "diffusion", "evaluation", "face", "media", "methods", "metrics", "nn", "render", "sync")
+_PACKAGE = Path(__file__).parents[2]
+_COUNTED = ("audio", "diffusion", "face", "media", "methods", "metrics", "nn", "render", "sync", "evaluation/judging")
 """Packages whose code decides the numbers."""
 
 

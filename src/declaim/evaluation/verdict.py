@@ -1,0 +1,58 @@
+"""One sentence about a method: what it does well, what not, beside people and the floor."""
+
+from collections.abc import Mapping, Sequence
+
+from declaim.evaluation.figures import Figure
+from declaim.evaluation.judging.actors import OTHER_SPEECH, PEOPLE, Row
+from declaim.evaluation.measures import Measure
+
+BLINKS = (0.5, 2.0)
+"""Blinks a minute are right between these multiples of people's."""
+
+
+def target(measure: Measure, people: Figure) -> tuple[float, float] | None:
+    """Least and greatest acceptable value of generated motion; None where there is no target."""
+    if measure.key == "blink_rate":
+        return None if people.value is None else (BLINKS[0] * people.value, BLINKS[1] * people.value)
+    if measure.low is None and measure.high is None:
+        return None
+    infinite = float("inf")
+    return (
+        -infinite if measure.low is None else measure.low,
+        infinite if measure.high is None else measure.high,
+    )
+
+
+def is_met(measure: Measure, value: Figure, people: Figure) -> bool | None:
+    """Whether a figure meets its target; None without a target or without a figure."""
+    wanted = target(measure, people)
+    if wanted is None or value.value is None:
+        return None
+    return wanted[0] <= value.value <= wanted[1]
+
+
+def verdict(
+    row: Row, rows: Sequence[Row], figures: Mapping[str, Mapping[str, Figure]], chosen: Sequence[Measure]
+) -> str:
+    """The sentence about one method's row."""
+    own, people = figures[row.key], figures[PEOPLE]
+    floor = figures.get(row.key + OTHER_SPEECH, {})
+    outcome = {m: met for m in chosen if (met := is_met(m, own[m.key], people[m.key])) is not None}
+    said = []
+    if (r := own.get("mouth_correlation")) is not None and r.value is not None:
+        about = "" if r.low is None else f", 95 % interval {r.low:.2f} to {r.high:.2f}"
+        chance = floor.get("mouth_correlation")
+        beside = "" if chance is None or chance.value is None else f"; another's speech {chance.value:.2f}"
+        said.append(
+            f"its mouth follows people's with a correlation of {r.value:.2f} ({r.speakers} speakers{about}{beside})"
+        )
+    if (d := own.get("lse_d")) is not None and d.value is not None and people["lse_d"].value is not None:
+        said.append(f"LSE-D is {d.value:.2f} (people {people['lse_d'].value:.2f})")
+    if (c := own.get("closures")) is not None and c.value is not None:
+        said.append(f"lips close on {100 * c.value:.0f} % of p, b and m")
+    if (h := own.get("amplitude_rotation")) is not None and h.value is not None:
+        said.append(f"the head moves {h.value:.2f} times as much as people's")
+    missed = [m.title for m, met in outcome.items() if not met]
+    targets = f"{sum(outcome.values())} of {len(outcome)} targets are met"
+    tail = targets + (f" (missed: {', '.join(missed)})" if missed else "")
+    return f"{row.title}: {', '.join(said)}; {tail}." if said else f"{row.title}: {tail}."
