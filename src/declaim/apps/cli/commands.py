@@ -12,6 +12,7 @@ from declaim.apps.cli.preflight import (
     check_input,
     check_output,
     ensure_assets,
+    speech_encoder,
 )
 from declaim.apps.cli.progress import Stages, console, stages
 
@@ -75,7 +76,7 @@ def generate(
     check_output(output, VIDEO_SUFFIXES)
     if motion_out is not None:
         check_output(motion_out, MOTION_SUFFIXES)
-    ensure_assets("face-landmarker", "whisper-tiny.en", quiet=quiet)
+    ensure_assets("face-landmarker", speech_encoder(method, weights), quiet=quiet)
     from declaim.export import save_motion
     from declaim.pipeline import TalkingHead
 
@@ -112,7 +113,7 @@ def motion(
     started = time.monotonic()
     check_input(speech, "speech")
     check_output(output, MOTION_SUFFIXES)
-    ensure_assets("whisper-tiny.en", quiet=quiet)
+    ensure_assets(speech_encoder(method, weights), quiet=quiet)
     from declaim.export import save_motion
     from declaim.media import read_audio
     from declaim.registry import METHODS, resolve

@@ -1,5 +1,6 @@
 """Checks made before long work begins: what would fail at the end fails at once."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -67,3 +68,19 @@ def ensure_assets(*names: str, quiet: bool = False) -> None:
             if not quiet:
                 console.print(f"first run: fetching {name} (kept in {assets.cache_folder()})")
             pull_with_bar(name, quiet=quiet)
+
+
+def speech_encoder(method: str, weights: Path | None) -> str:
+    """Name of the speech encoder, and so of its asset, that some weights were trained with.
+
+    Weights that cannot be read are left to the method, whose error says what is wrong with them: then it is the
+    default one's name.
+    """
+    from declaim.assets import shipped
+
+    try:
+        folder = shipped(method) if weights is None else weights
+        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]
+        return str(settings["encoder"])
+    except (AssetError, OSError, ValueError, KeyError, TypeError):
+        return "whisper-tiny.en"
