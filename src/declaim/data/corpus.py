@@ -81,7 +81,9 @@ class Quality(_Strict):
     speech_share: float | None = None
     """Share of frames in which somebody speaks."""
     level_db: float | None = None
-    """Mean level of the speech, dB below full scale."""
+    """Mean level of the speech, dB of full scale."""
+    level_range_db: float | None = None
+    """Between the quietest and the loudest tenth of the sound; small for music and noise."""
     av_offset: int | None = None
     """Frames by which the picture comes late (negative: early), by the sync expert."""
     av_confidence: float | None = None

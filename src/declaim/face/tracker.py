@@ -254,6 +254,7 @@ class Following:
 
     @property
     def n_frames(self) -> int:
+        """Frames seen so far."""
         return len(self._valid)
 
     def see(self, image: UInt8[np.ndarray, "height width 3"], fps: Fraction) -> None:

@@ -4,6 +4,8 @@ r"""Faces seen now and then become faces that stay: which sightings are of one p
     left       A----A----A    .    .    C----C      A and B come so near to each other that nobody can tell who is
     middle     .    .    .  [x x]  .    .    .      who afterwards: both end, and what is seen later is somebody new
     right      B----B----B    .    .    D----D
+
+Boxes alone decide: no network says who somebody is.
 """
 
 import math

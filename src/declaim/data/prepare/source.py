@@ -20,7 +20,7 @@ from typing import TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from declaim.data.corpus import CLIPS_FOLDER, MOTION, PICTURE, SPEECH, TRACK, ClipRecord, Refusal, file_entry
+from declaim.data.corpus import CLIPS_FOLDER, MOTION, PICTURE, TRACK, ClipRecord, Refusal, file_entry
 from declaim.data.prepare.options import PrepareOptions, Source
 from declaim.data.prepare.quality import UNUSABLE, judge, judges
 from declaim.data.prepare.stages import make_motion, make_sound, sound_keys, stage_file
@@ -232,9 +232,7 @@ class _Preparation:
 
     def _refusal(self, stamp: str, reason: str) -> Outcome:
         told = reason.replace(str(self.source.path), self.source.name)
-        return Outcome(
-            stamp=stamp, judges=judges(), clips=(), refused=(Refusal(source=self.source.name, reason=told),)
-        )
+        return Outcome(stamp=stamp, judges=judges(), clips=(), refused=(Refusal(source=self.source.name, reason=told),))
 
 
 def _within_sound(piece: Piece, sound_frames: int, options: PrepareOptions) -> Piece:

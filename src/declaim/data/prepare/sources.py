@@ -12,12 +12,12 @@ from declaim.data.corpus import Refusal
 from declaim.data.prepare.options import PrepareOptions, Source
 from declaim.errors import ConfigError
 
-_SUFFIXES = frozenset(
-    ".3gp .asf .avi .dv .flv .gif .h264 .hevc .ivf .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .ogv .ts .vob "
-    ".webm .wmv .y4m "
-    ".aac .aif .aiff .amr .flac .m4a .mp3 .oga .ogg .opus .wav .wma".split()
-)
-"""Files named so are media, and are refused with a reason if they give no clip; others are none of a corpus's business."""
+_SUFFIXES = frozenset((
+    ".3gp", ".asf", ".avi", ".dv", ".flv", ".gif", ".h264", ".hevc", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+    ".aac", ".aif", ".aiff", ".amr", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma",
+))  # fmt: skip
+"""Files named so are media, and are refused with a reason if they give no clip; others are no business of a corpus."""
 _COLUMNS = {"language": ("language",), "licence": ("licence", "license", "footage"), "origin": ("source",)}
 
 

@@ -1,6 +1,7 @@
 """The first look at a video: where it is cut, which faces stay, and so which pieces of it become clips."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -88,9 +89,7 @@ def survey(path: Path, shortest: int, longest: int) -> Survey:
         for piece in _pieces(seen, first, last, longest, size)
     ]
     kept = tuple(piece for piece in found if piece.stop - piece.start >= shortest)
-    return Survey(
-        frames=n_frames, size=size, cuts=tuple(shots.cuts), pieces=kept, too_short=len(found) - len(kept)
-    )
+    return Survey(frames=n_frames, size=size, cuts=tuple(shots.cuts), pieces=kept, too_short=len(found) - len(kept))
 
 
 def _pieces(seen: Seen, first: int, last: int, longest: int, size: tuple[int, int]) -> list[Piece]:
@@ -99,7 +98,7 @@ def _pieces(seen: Seen, first: int, last: int, longest: int, size: tuple[int, in
     stop = min(last, seen.frames[-1] + EVERY) if seen.sure_end else seen.frames[-1] + 1
     parts = -(-(stop - start) // longest)
     borders = [start + (stop - start) * i // parts for i in range(parts + 1)]
-    return [_piece(seen, a, b, size) for a, b in zip(borders, borders[1:], strict=False)]
+    return [_piece(seen, a, b, size) for a, b in pairwise(borders)]
 
 
 def _piece(seen: Seen, start: int, stop: int, size: tuple[int, int]) -> Piece:

@@ -83,17 +83,22 @@ def prepare_corpus(
         records.extend(r for r in outcome if isinstance(r, ClipRecord))
         refusals.extend(r for r in outcome if isinstance(r, Refusal))
         if len(records) % 50 == 0:
-            write_lines(corpus / CLIPS_FILE, sorted(records, key=lambda record: record.name))
+            records.sort(key=_name)
+            write_lines(corpus / CLIPS_FILE, records)
         if on_source:
             on_source(source, outcome)
 
     function = partial(prepare_source, corpus=corpus, options=options)
     executors.run(function, sources, workers=workers, ray=ray, on_result=on_result)
-    records.sort(key=lambda record: record.name)
+    records.sort(key=_name)
     refusals.sort(key=lambda refusal: (refusal.source, refusal.reason))
     write_lines(corpus / CLIPS_FILE, records)
     write_lines(corpus / REFUSED_FILE, refusals)
     return summary(records, refusals)
+
+
+def _name(record: ClipRecord) -> str:
+    return record.name
 
 
 def claim(corpus: Path, options: PrepareOptions) -> None:
