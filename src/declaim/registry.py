@@ -27,6 +27,7 @@ RECIPES = {
     "fd2talk": "declaim.recipes.fd2talk:RECIPE",
     "face-model": "declaim.recipes.face_model:RECIPE",
     "sync-expert": "declaim.recipes.sync_expert:RECIPE",
+    "visemes": "declaim.recipes.visemes:RECIPE",
 }
 
 

@@ -71,7 +71,9 @@ def _library() -> ctypes.CDLL | None:
 
 def _from_library(library: ctypes.CDLL, text: str, accent: Accent) -> str:
     if library.espeak_SetVoiceByName(_VOICE_FILES[accent].encode()) != 0:
-        raise ConfigError(f"eSpeak NG's data lacks {accent}; install it anew: pip install --force-reinstall espeakng-loader")
+        raise ConfigError(
+            f"eSpeak NG's data lacks {accent}; install it anew: pip install --force-reinstall espeakng-loader"
+        )
     rest = ctypes.c_char_p(text.encode())
     mode, spoken = _IPA | _TIED | ord(TIE) << 8, []
     while rest.value:
