@@ -249,8 +249,8 @@ class _Maker:
         features = (clip.features - self.expert.speech_mean) / self.expert.speech_std
         mouths = self._pictures(record)
         last = 0 if mouths is None else len(mouths) - 1
-        shown = (torch.arange(len(values)) * tempo).round().long().clamp(max=last)
-        shown = shifted(shown[:, None], round(late / tempo))[:, 0]
+        shown = (torch.arange(len(values)) * tempo).round().clamp(max=last)
+        shown = shifted(shown[:, None], round(late / tempo))[:, 0].long()
         return Material(clip.name, clip.speaker, features, values, values @ self.mirror, clip.valid, mouths, shown)
 
     def _pictures(self, record: ClipRecord) -> Tensor | None:

@@ -8,6 +8,7 @@ offset is within a frame of nothing at all).
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ SHIFTS = range(-5, 6)
 """Known shifts of 3 s of picture, in frames."""
 SPAN, STEP, LEAST = 75, 25, 65
 """Frames of those 3 s, frames between their starts, and how many are enough at the end of a clip."""
+_BAND = REACH + max(SHIFTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +52,22 @@ class Judged:
     def curve(self, start: int = 0, shift: int = 0, windows: int | None = None) -> Float[Tensor, " offsets"]:
         """Mean distance for every offset of ``windows`` windows, the picture's beginning ``shift`` frames later."""
         size = len(self.distances) if windows is None else windows
-        square = self.distances[start : start + size, start + shift : start + shift + size]
-        return torch.stack([_finite_mean(square.diagonal(o)) for o in range(-REACH, REACH + 1)])
+        offsets = torch.arange(-REACH, REACH + 1)
+        first, stop = start + (-offsets).clamp(min=0), start + size - offsets.clamp(min=0)
+        columns = offsets + shift + _BAND
+        total, count = (sums[stop.clamp(min=first), columns] - sums[first, columns] for sums in self._sums)
+        return torch.where(count > 0, total / count.clamp(min=1.0), torch.inf)
+
+    @cached_property
+    def _sums(self) -> tuple[Tensor, Tensor]:
+        """Running sums along the windows of ``distances[t, t + o]`` where finite, and of how many there are."""
+        n = len(self.distances)
+        padded = torch.full((n, n + 2 * _BAND), torch.inf, dtype=torch.float64)
+        padded[:, _BAND : _BAND + n] = self.distances
+        band = padded.gather(1, torch.arange(n)[:, None] + torch.arange(2 * _BAND + 1))
+        known = band.isfinite()
+        rows = (band.where(known, 0.0), known.double())
+        return tuple(torch.nn.functional.pad(x.cumsum(0), (0, 0, 1, 0)) for x in rows)  # type: ignore[return-value]
 
 
 def _finite_mean(values: Tensor) -> Tensor:
@@ -87,19 +103,34 @@ def figures(clips: Sequence[Judged]) -> dict[str, float]:
     - ``found``, ``found_zero``: 3 s of picture shifted by a known -5 .. 5 frames; the offset is found within one frame
       of the shift plus the speaker's own offset, and plus nothing.
     """
-    rows = list(by_speaker(clips).values())
-    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0] if name != "own_offset"}
+    return {name: float(_known_mean(column)) for name, column in _columns(by_speaker(clips)).items()}
 
 
 def intervals(
     rows: Mapping[str, Mapping[str, float]], draws: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """95 % intervals of the means by bootstrap over speakers."""
+    drawn = np.random.default_rng(seed).integers(0, len(rows), (draws, len(rows)))
+    found = {}
+    for name, column in _columns(rows).items():
+        low, high = np.nanquantile(_known_mean(column[drawn]), (0.025, 0.975))
+        found[name] = (float(low), float(high))
+    return found
+
+
+def _columns(rows: Mapping[str, Mapping[str, float]]) -> dict[str, np.ndarray]:
+    """A value a speaker for every figure that could be measured for one of them."""
     names = [name for name in next(iter(rows.values())) if name != "own_offset"]
-    table = np.array([[row[name] for name in names] for row in rows.values()])
-    drawn = np.random.default_rng(seed).integers(0, len(table), (draws, len(table)))
-    low, high = np.nanquantile(np.nanmean(table[drawn], axis=1), (0.025, 0.975), axis=0)
-    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
+    columns = {name: np.array([row[name] for row in rows.values()]) for name in names}
+    return {name: column for name, column in columns.items() if np.isfinite(column).any()}
+
+
+def _known_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis without what is not a number; not a number where nothing else is there."""
+    known = np.isfinite(values)
+    count = known.sum(-1)
+    total = np.where(known, values, 0.0).sum(-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def own_offset(clips: Sequence[Judged]) -> int:
