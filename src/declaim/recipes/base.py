@@ -53,6 +53,7 @@ class Fit(Protocol):
         ...
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """One trainable part of the project.
 

@@ -15,6 +15,7 @@ from declaim.recipes.base import Fit, Recipe, Settings
 from declaim.recipes.card import card_text
 from declaim.recipes.overrides import flattened
 from declaim.registry import RECIPES, resolve
+from declaim.train.curves import draw_curves
 from declaim.train.identity import Resume, claim_folder
 from declaim.train.loop import OnTrainStep, train
 from declaim.train.processes import make_accelerator
@@ -115,13 +116,17 @@ def run_recipe(
     if isinstance(task, Fit):
         return _fit(task, run, command, found.folder, hooks)
     trained = train(task, settings.train, run, accelerator=accelerator, on_step=hooks.step, stop_after=stop_after)
+    if main:
+        draw_curves(run)
     if trained.ended != "finished" or not main:
+        accelerator.end_training()
         return Outcome(trained.ended, trained.step, trained.figures)
     card = card_text(
         command=command, corpus=corpus, clips=task.clips, seconds=trained.seconds, figures=trained.figures,
         hardware=_hardware(accelerator.device.type, accelerator.num_processes), seed=settings.train.seed,
     )  # fmt: skip
     task.save(trained.module, run / WEIGHTS_FOLDER, card)
+    accelerator.end_training()
     return Outcome(trained.ended, trained.step, trained.figures, run / WEIGHTS_FOLDER)
 
 

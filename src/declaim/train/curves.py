@@ -17,7 +17,7 @@ from declaim.pretrained import atomic_file, write_error
 
 CURVES_FILE, PICTURE_FILE, EVENTS_FOLDER = "curves.jsonl", "curves.png", "tensorboard"
 LOSS, VALIDATION = "loss/", "validation/"
-Point = dict[str, float]
+Point = dict[str, int | float]
 
 
 class Curves:
@@ -36,7 +36,11 @@ class Curves:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise ConfigError("tensorboard is not installed; run: pip install 'declaim[train]'") from error
-        self._run, self._path = run, run / CURVES_FILE
+        self._path = run / CURVES_FILE
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(run, error) from error
         self.points = [point for point in read_points(self._path) if point["step"] <= done]
         with atomic_file(self._path) as partial:
             partial.write_text("".join(json.dumps(point) + "\n" for point in self.points), encoding="utf-8")
@@ -72,30 +76,33 @@ class Curves:
         except OSError:
             return
 
-    def draw(self) -> Path | None:
-        """Write the picture of all curves; None without matplotlib."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            return None
-        series = _series(self.points)
-        panels = [[n for n in series if n.startswith(LOSS)], *([n] for n in series if not n.startswith(LOSS))]
-        columns = 3
-        rows = -(-len(panels) // columns)
-        figure = Figure(figsize=(5 * columns, 3.2 * rows), layout="constrained")
-        for i, names in enumerate(panels):
-            axes = figure.add_subplot(rows, columns, i + 1)
-            for name in names:
-                axes.plot(*zip(*series[name], strict=True), label=name.removeprefix(LOSS), marker=".")
-            axes.set_title("losses" if i == 0 else names[0])
-            axes.set_xlabel("step")
-            axes.grid(alpha=0.3)
-            if i == 0:
-                axes.set_yscale("log")
-                axes.legend(fontsize="small")
-        with atomic_file(self._run / PICTURE_FILE) as partial:
-            figure.savefig(partial, format="png", dpi=100)
-        return self._run / PICTURE_FILE
+
+def draw_curves(run: Path) -> Path | None:
+    """Write the picture of a run's curves; None without matplotlib, or without a point."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    series = _series(read_points(run / CURVES_FILE))
+    losses = [name for name in series if name.startswith(LOSS)]
+    panels = [losses, *([name] for name in series if name not in losses)] if losses else []
+    if not panels:
+        return None
+    rows, columns = -(-len(panels) // 3), 3
+    figure = Figure(figsize=(5 * columns, 3.2 * rows), layout="constrained")
+    for i, names in enumerate(panels):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        for name in names:
+            axes.plot(*zip(*series[name], strict=True), label=name.removeprefix(LOSS))
+        axes.set_title("losses" if names is losses else names[0])
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        if names is losses:
+            axes.set_yscale("log")
+            axes.legend(fontsize="x-small", loc="upper right")
+    with atomic_file(run / PICTURE_FILE) as partial:
+        figure.savefig(partial, format="png", dpi=100)
+    return run / PICTURE_FILE
 
 
 def read_points(path: Path) -> list[Point]:
@@ -116,5 +123,5 @@ def _series(points: list[Point]) -> dict[str, list[tuple[float, float]]]:
     for point in points:
         for name, value in point.items():
             if name != "step":
-                series[name].append((point["step"], value))
+                series[name].append((float(point["step"]), float(value)))
     return dict(series)

@@ -120,7 +120,6 @@ class _Run:
                     on_step(progress.step, config.steps, numbers)
         if self.curves:
             self.curves.close()
-            self.curves.draw()
         return self._trained(stop)
 
     def _step(self, stop: bool) -> tuple[dict[str, float], bool]:
@@ -210,10 +209,13 @@ class _Run:
 
     def _resume(self) -> Progress:
         """The latest whole checkpoint; a damaged one (the power failed) is left out for the one before."""
-        for folder in saved_states(self.folder):
+        states = saved_states(self.folder)
+        for folder in states:
             try:
                 progress = load_state(folder, self.task.module, self.average.module, self.optimizer)
             except CheckpointError as error:
+                if folder == states[-1]:
+                    raise
                 warnings.warn(f"{error}; going on from an earlier checkpoint", DeclaimWarning, stacklevel=2)
                 continue
             if progress.scaler and self.accelerator.scaler is not None:

@@ -25,8 +25,10 @@ def make_accelerator(config: TrainConfig) -> Any:
     """
     try:
         from accelerate import Accelerator, InitProcessGroupKwargs
+        from accelerate.state import AcceleratorState
     except ImportError as error:
         raise ConfigError("accelerate is not installed; run: pip install 'declaim[train]'") from error
+    AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
     try:
         accelerator = Accelerator(
             mixed_precision=config.precision,
