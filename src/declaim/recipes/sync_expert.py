@@ -6,6 +6,7 @@ declaim evaluate ... --sync-expert RUN/weights
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -51,12 +52,15 @@ class SyncData(Section):
     """Splits of the corpus to learn from."""
     tempos: tuple[float, ...] = (0.9, 1.12)
     """Further tempos of the training speech."""
-    clips_per_speaker: int = Field(120, gt=0)
+    clips_per_speaker: int = Field(40, gt=0)
     """Most clips of one speaker that are used."""
     hold_out: tuple[str, ...] = ()
     """Speakers of these splits that are kept for validation."""
     frames: int = Field(50, gt=0)
     """Length of a sequence: two windows in it may lie 15 frames apart and more."""
+    sync: Literal["ridge", "corpus", "none"] = "ridge"
+    """How clips whose picture is early or late are brought into step: by a regression between them, by an earlier sync
+    expert's offsets in the corpus, or not."""
     pictures: float = Field(0.33, ge=0, le=1)
     """Share of the sequences of which the picture head learns; 0: train no picture head."""
     motion_like: float = Field(1.0, ge=0)
@@ -156,10 +160,10 @@ class SyncRecipe:
     name = "sync-expert"
     presets: Mapping[str, SyncSettings] = {
         "default": SyncSettings(
-            train=TrainConfig(steps=1500, batch_size=24, learning_rate=1e-3, ema=0.995), network=default()
+            train=TrainConfig(steps=1000, batch_size=16, learning_rate=1e-3, ema=0.995), network=default()
         ),
         "held-out": SyncSettings(
-            train=TrainConfig(steps=1500, batch_size=24, learning_rate=1e-3, ema=0.995, best_by="motion_equal"),
+            train=TrainConfig(steps=1000, batch_size=16, learning_rate=1e-3, ema=0.995, best_by="motion_equal"),
             network=default(),
             data=SyncData(hold_out=HELD_OUT),
         ),
@@ -181,7 +185,7 @@ class SyncRecipe:
         wanted = _with_tempos(learnt, network.encoder, data.tempos)
         read = _Reader(corpus, network, len(wanted) + len(held), on_step)
         clips, kept = [read(*one) for one in wanted], [read(record, 1.0) for record in held]
-        offsets = clip_offsets(clips[: len(learnt)], learnt, model, "ridge")
+        offsets = clip_offsets(clips[: len(learnt)], learnt, model, data.sync)
         expert = measured(network, model, clips)
         make = _Maker(corpus, expert, expression_mirror(model))
         sampler = SyncSampler(
