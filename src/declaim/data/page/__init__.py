@@ -131,15 +131,15 @@ def _plots(clips: Sequence[ClipRecord]) -> str:
         histogram_svg(faces, "Face height", "px in the source", [top * i / 20 for i in range(21)]),
         histogram_svg(
             [max(abs(a) for a in m.yaw_deg) for m in q if m.yaw_deg], "Largest turn of the head", "degrees",
-            list(range(0, 91, 5)),
+            [float(n) for n in range(0, 91, 5)],
         ),
         histogram_svg(
-            [m.av_offset for m in q if m.av_offset is not None], "Picture late by", "frames",
+            [float(m.av_offset) for m in q if m.av_offset is not None], "Picture late by", "frames",
             [n - 0.5 for n in range(-15, 17)], mark=0.0,
         ),
         histogram_svg(
             [100 * m.speech_share for m in q if m.speech_share is not None], "Speech", "% of the frames",
-            list(range(0, 101, 5)),
+            [float(n) for n in range(0, 101, 5)],
         ),
     ]  # fmt: skip
     return f'<h2>What the clips are like</h2><section class="plots">{"".join(plots)}</section>'

@@ -47,16 +47,16 @@ class Lane:
 
 def lanes_svg(lanes: Sequence[Lane], speaking: Sequence[bool] | None, valid: Sequence[bool], fps: float) -> str:
     """Lanes over a common time axis; speech as a band, frames without a face greyed."""
-    height, gap, top = 74, 16, 14
+    height, gap, top = 74.0, 16.0, 14.0
     n_frames = len(valid)
-    total = top + len(lanes) * (height + gap) + 26
+    total = top + len(lanes) * (height + gap) + 26.0
     scale = WIDTH / max(n_frames, 1)
-    body = [_spans([not v for v in valid], scale, top, total - 26 - top - gap, "lost")]
+    body = [_spans([not v for v in valid], scale, top, total - 26.0 - top - gap, "lost")]
     for number, lane in enumerate(lanes):
         body.append(_lane(lane, top + number * (height + gap), height))
     band = top + len(lanes) * (height + gap) - gap + 5
     body.append(f'<rect class="silent" x="0" y="{band}" width="{WIDTH}" height="8" rx="2"/>')
-    body.append(_spans(list(speaking or ()), scale, band, 8, "speech"))
+    body.append(_spans(list(speaking or ()), scale, band, 8.0, "speech"))
     body.append(_seconds(n_frames / fps, band + 21))
     body.append(f'<line class="playhead" x1="0" x2="0" y1="{top}" y2="{band + 8}"/>')
     box = f'viewBox="0 0 {WIDTH} {total}" role="img" aria-label="curves of the clip"'
