@@ -10,7 +10,7 @@ BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 """Between these two lines of the README stands the generated table."""
 
 Json = dict[str, Any]
-_NONE = "–"
+_NONE = "-"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -63,6 +63,11 @@ def best(measure: Json, rows: Sequence[Json], people: Json) -> set[str]:
     return found if len(found) < len(values) else set()
 
 
+def where(measure: Json) -> str:
+    """Which pictures a picture metric is about; empty for others."""
+    return f" ({measure['group']})" if measure["group"] in ("re-enactment", "generated pictures") else ""
+
+
 def groups(report: Json) -> dict[str, list[Json]]:
     """The report's measures by table."""
     found: dict[str, list[Json]] = {}
@@ -84,10 +89,7 @@ def summary(report: Json) -> str:
         for row in [people, *columns]:
             cell = shown(measure, row["figures"].get(measure["key"]), interval=row["kind"] == "method")
             cells.append(f"**{cell}**" if row["key"] in marked else cell)
-        name = title(measure) + (
-            f" [{measure['group']}]" if "picture" in measure["group"] or "re-" in measure["group"] else ""
-        )
-        lines.append((name, *cells, measure.get("network", "")))
+        lines.append((title(measure) + where(measure), *cells, measure.get("network", "")))
     return table(("metric", *(r["title"] for r in [people, *columns]), "seen through"), lines)
 
 
@@ -97,9 +99,10 @@ def full(report: Json) -> str:
     parts = [
         "# Evaluation",
         "\n\n".join(report["verdict"]),
-        f"Protocol {p['version']}-{p['fingerprint']}: split `{p['split']}`, {p['clips']} clips, {p['speakers']} speakers, "
-        f"{p['seconds']:.0f} s, seeds {', '.join(map(str, p['seeds']))}. Every speaker has one vote; intervals are 95 % "
-        "bootstrap over speakers. Arrows: ↑ more is better, ↓ less is better, ≈ near to real people is better.",
+        f"Protocol {p['version']}-{p['fingerprint']}: split `{p['split']}`, {p['clips']} clips, {p['speakers']} "
+        f"speakers, {p['seconds']:.0f} s, seeds {', '.join(map(str, p['seeds']))}. Every speaker has one vote; "
+        "intervals are 95 % bootstrap over speakers. Arrows: ↑ more is better, ↓ less is better, ≈ near to real "
+        "people is better.",
     ]
     people = _people(report)
     for group, chosen in groups(report).items():
@@ -132,13 +135,12 @@ def readme_table(report: Json) -> str:
             cells = [
                 shown(measure, row["figures"].get(measure["key"]), interval=row["kind"] == "method") for row in columns
             ]
-            where = f" ({measure['group']})" if measure["group"] in ("re-enactment", "generated pictures") else ""
             seen = f", {measure['network']}" if "network" in measure else ""
-            lines.append((f"{title(measure)}{where}{seen}", *cells))
+            lines.append((f"{title(measure)}{where(measure)}{seen}", *cells))
     p = report["protocol"]
     note = (
-        f"*{p['clips']} clips of {p['speakers']} unseen people, seeds {', '.join(map(str, p['seeds']))}; in brackets 95 % "
-        f"intervals over speakers; protocol {p['version']}-{p['fingerprint']}.*"
+        f"*{p['clips']} clips of {p['speakers']} unseen people, seeds {', '.join(map(str, p['seeds']))}; in brackets "
+        f"95 % intervals over speakers; protocol {p['version']}-{p['fingerprint']}.*"
     )
     return table(("", *(row["title"] for row in columns)), lines) + "\n\n" + note
 
@@ -220,8 +222,7 @@ def _definition(measure: Json) -> str:
     through = f" Seen through {measure['network']}." if "network" in measure else ""
     wanted = [f"{sign} {measure[k]:g}" for k, sign in (("low", "at least"), ("high", "at most")) if k in measure]
     target = f" Target: {' and '.join(wanted)}." if wanted else ""
-    group = f" ({measure['group']})" if "picture" in measure["group"] or "re-" in measure["group"] else ""
-    return f"- **{measure['title']}**{group}: {measure['definition']}{through}{target}"
+    return f"- **{measure['title']}**{where(measure)}: {measure['definition']}{through}{target}"
 
 
 def _made_with(made: Json) -> str:

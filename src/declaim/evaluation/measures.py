@@ -152,10 +152,13 @@ TAKES = (
 def _pictures(group: Group, prefix: str, whose: str, *, aligned: bool) -> tuple[Measure, ...]:
     shared = (
         Measure(f"{prefix}_fid", "FID", group,
-                f"Squared Frechet distance of block 4's mean activations, {whose} against the clips' own frames, all "
-                "clips pooled. Biased upwards by few samples: compare only at equal counts.",
+                f"Squared Frechet distance of block 3's mean activations, {whose} against the clips' own frames, all "
+                "clips pooled (real people: one half of the frames against the other). Biased upwards by few samples: "
+                "compare only at equal counts.",
                 "low", digits=2, network=FEATURES, main=True),
-        Measure(f"{prefix}_csim", "CSIM", group, f"Cosine of the identity vectors of {whose} and of the clip's frame.",
+        Measure(f"{prefix}_csim", "CSIM", group,
+                f"Cosine of the identity vectors of {whose} and of "
+                + ("the clip's frame at that time." if aligned else "the portrait (the clip's first frame)."),
                 "high", digits=3, network=IDENTITY, main=True),
     )  # fmt: skip
     if not aligned:

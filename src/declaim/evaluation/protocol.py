@@ -1,4 +1,4 @@
-"""The frozen protocol: which clips with which checksums, which seeds, which metrics. Equal protocols, comparable tables.
+"""The frozen protocol: which clips with which checksums, which seeds, which metrics: what comparable tables share.
 
 A protocol holds nothing of the machine: no paths, no times, no host. Its fingerprint stands under every table.
 """
@@ -47,7 +47,7 @@ class PictureProtocol(_Strict):
 
     frames: int = Field(6, ge=2)
     """Frames of every clip, evenly over its length, its first one (the portrait) left out."""
-    side: int = Field(128, ge=64)
+    side: int = Field(112, ge=64)
     """Side in pixels to which the head's box is brought for FID and the perceptual distance."""
     takes: int = Field(1, ge=1)
     """Seeds of which generated motion is drawn."""

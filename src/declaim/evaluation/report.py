@@ -12,7 +12,7 @@ from typing import Any
 from declaim import __version__
 from declaim.assets import ASSETS, shipped
 from declaim.evaluation.figures import Figure, Record, figure, rounded
-from declaim.evaluation.judging.actors import PEOPLE, Actor, Row, standing_rows, weight_hashes
+from declaim.evaluation.judging.actors import PEOPLE, Actor, Row, renderer_row, standing_rows, weight_hashes
 from declaim.evaluation.judging.playing import Made
 from declaim.evaluation.measures import Measure, measures
 from declaim.evaluation.protocol import EvaluationProtocol
@@ -23,6 +23,7 @@ REPORT_VERSION = 1
 
 
 def build_report(
+    *,
     protocol: EvaluationProtocol,
     actors: Sequence[Actor],
     records: Sequence[Record],
@@ -40,7 +41,8 @@ def build_report(
         sets: by row and measure, figures of whole sets of pictures (FID).
         made_with: from `provenance`.
     """
-    rows = [*standing_rows(), *(row for actor in actors for row in actor.rows)]
+    drawn = [renderer_row(made_with["renderer"])] if protocol.pictures is not None else []
+    rows = [*standing_rows(), *drawn, *(row for actor in actors for row in actor.rows)]
     chosen = measures(pictures=protocol.pictures is not None)
     figures = {row.key: _figures(row, chosen, records, sets.get(row.key, {})) for row in rows}
     used = [m for m in chosen if any(figures[row.key][m.key].value is not None for row in rows)]
@@ -61,7 +63,8 @@ def build_report(
         "verdict": [verdict(row, rows, figures, chosen) for row in rows if row.kind == "method"],
         "measures": [_as_json(m) for m in used],
         "rows": [
-            asdict(row) | {"figures": {m.key: f.as_json() for m in used if (f := figures[row.key][m.key]).value is not None}}
+            asdict(row)
+            | {"figures": {m.key: f.as_json() for m in used if (f := figures[row.key][m.key]).value is not None}}
             for row in rows
         ],
         "plots": rounded(_plots(rows, made)),
@@ -82,9 +85,8 @@ def _as_json(measure: Measure) -> dict[str, Any]:
 def _plots(rows: Sequence[Row], made: Sequence[Made]) -> dict[str, Any]:
     """Offset curves averaged over clips, histograms summed over clips."""
     curves = {row.key: [c for clip in made for c in clip["curves"].get(row.key, [])] for row in rows}
-    plots: dict[str, Any] = {
-        "offset_curves": {k: [sum(v) / len(found) for v in zip(*found, strict=True)] for k, found in curves.items() if found}
-    }  # fmt: skip
+    means = {k: [sum(v) / len(c) for v in zip(*c, strict=True)] for k, c in curves.items() if c}
+    plots: dict[str, Any] = {"offset_curves": means}
     for name in ("head_speed", "beat_distance"):
         counts = {row.key: [h[name] for clip in made for h in clip["histograms"].get(row.key, [])] for row in rows}
         plots[name] = {k: [sum(v) for v in zip(*found, strict=True)] for k, found in counts.items() if found}
@@ -140,9 +142,10 @@ def people_of(report: dict[str, Any]) -> dict[str, Any]:
 
 def compact(report: dict[str, Any]) -> dict[str, Any]:
     """The report without plots, and without single speakers but for the methods' and people's: small enough to keep."""
-    kept = [
-        row if row["kind"] != "floor" else
-        row | {"figures": {k: {n: v for n, v in f.items() if not n.startswith("by_")} for k, f in row["figures"].items()}}
-        for row in report["rows"]
-    ]  # fmt: skip
-    return {key: value for key, value in report.items() if key != "plots"} | {"rows": kept}
+
+    def bare(row: dict[str, Any]) -> dict[str, Any]:
+        figures = {k: {n: v for n, v in f.items() if not n.startswith("by_")} for k, f in row["figures"].items()}
+        return row | {"figures": figures}
+
+    rows = [bare(row) if row["kind"] == "floor" else row for row in report["rows"]]
+    return {key: value for key, value in report.items() if key != "plots"} | {"rows": rows}

@@ -10,6 +10,7 @@ from declaim.assets import shipped
 from declaim.data.corpus import Corpus
 from declaim.errors import AssetError, ConfigError
 from declaim.evaluation.judging.actors import chosen_actors, weight_hashes
+from declaim.evaluation.judging.pictures import Gallery
 from declaim.evaluation.judging.playing import Stage, records_of
 from declaim.evaluation.judging.store import Store
 from declaim.evaluation.markdown import full
@@ -28,6 +29,9 @@ from declaim.types import OnStep
 
 PROTOCOL, REPORT, MARKDOWN, PAGE, WORK = "protocol.json", "report.json", "report.md", "report.html", "work"
 """What an evaluation writes into its folder."""
+
+PICTURE_ASSETS = ("face-landmarker", "mobilefacenet", "vgg16-hed")
+"""Pretrained parts that judge pictures."""
 
 OnStage = Callable[[str], OnStep]
 """Called at the start of a stage with its name; gives the stage's progress hook."""
@@ -81,14 +85,19 @@ def evaluate(corpus: Corpus, folder: Path, wishes: Wishes, on_stage: OnStage | N
     actors = chosen_actors(list(dict.fromkeys(wishes.methods)), list(wishes.weights))
     expert, hashes = sync_expert(wishes.syncnet)
     folder.mkdir(parents=True, exist_ok=True)
-    used = ["whisper-tiny.en"]
+    used = ["whisper-tiny.en", *(PICTURE_ASSETS if protocol.pictures is not None else ())]
     made_with = provenance(actors, hashes, used, protocol.pictures is not None, wishes.renderer)
     write_protocol(folder / PROTOCOL, protocol, made_with)
     stage = Stage(corpus, protocol, clips, actors, Store(folder / WORK), expert, hashes)
     stage.generate(begin("speech to motion"))
     made = stage.scores(begin("motion to scores"))
-    records = records_of(made)
-    report = build_report(protocol, actors, records, [m for _, m in made], {}, made_with)
+    records, sets = records_of(made), {}
+    if protocol.pictures is not None:
+        seen, sets = Gallery(stage, wishes.renderer).judge(begin("motion to pictures"))
+        records += seen
+    report = build_report(
+        protocol=protocol, actors=actors, records=records, made=[m for _, m in made], sets=sets, made_with=made_with
+    )
     write_text(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     write_text(folder / MARKDOWN, full(report))
     return report

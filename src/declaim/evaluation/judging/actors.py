@@ -15,6 +15,8 @@ from declaim.types import Motion, Speech
 
 PEOPLE, STRANGERS, MEAN_FACE, STILL = "people", "people-other-speech", "mean-face", "held-still"
 """Rows that every table has."""
+REDRAWN = "redrawn"
+"""Row of the renderer alone: pictures drawn from tracked motion."""
 OTHER_SPEECH = "-other-speech"
 """Ending of the rows in which a method was given another clip's speech."""
 
@@ -31,7 +33,7 @@ MEANING = {
     STILL: "The first frame of the clip, held: what a photograph does.",
 }
 
-Kind = Literal["people", "floor", "method"]
+Kind = Literal["people", "floor", "renderer", "method"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Row:
     Attributes:
         key: short name, in JSON.
         title: in tables.
-        kind: real people, a floor, or a method.
+        kind: real people, a floor, a renderer driven by people's motion, or a method.
         meaning: one sentence.
     """
 
@@ -106,6 +108,12 @@ def standing_rows() -> list[Row]:
     """The rows that need no method."""
     kinds: tuple[Kind, ...] = ("people", "floor", "floor", "floor")
     return [Row(key, TITLES[key], kind, MEANING[key]) for key, kind in zip(TITLES, kinds, strict=True)]
+
+
+def renderer_row(name: str) -> Row:
+    """The row of a renderer driven by the clips' own motion."""
+    meaning = f"The {name} renderer, given the clip's first frame and its tracked motion: re-enactment."
+    return Row(REDRAWN, f"{name}, tracked motion", "renderer", meaning)
 
 
 def mean_face(like: Motion) -> Motion:

@@ -76,9 +76,11 @@ def closing(opening: Tensor, ref: Reference) -> Scores:
 
 def against_truth(take: Performance, truth: Performance) -> Scores:
     """Scores beside the truth, of equal length."""
-    lag = lip.mouth_lag(take.opening, truth.opening) if len(take) >= 20 else None
+    follows = float(lip.mouth_correlation(take.opening, truth.opening))
+    # A mouth that never moves is neither early nor late.
+    lag = lip.mouth_lag(take.opening, truth.opening) if len(take) >= 20 and follows else None
     return {
-        "mouth_correlation": float(lip.mouth_correlation(take.opening, truth.opening)),
+        "mouth_correlation": follows,
         "mouth_lag": None if lag is None else float(lag),
         "lmd": float(lip.lmd(take.points, truth.points)),
         "lve_cm": float(lip.lve(take.points, truth.points)),

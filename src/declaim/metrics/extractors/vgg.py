@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from declaim.assets import locate
 from declaim.errors import CheckpointError, ConfigError
+from declaim.pretrained import load_into
 
 BLOCKS = ((3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3))
 """(input channels, output channels, convolutions) of the five blocks; 2x2 maxima between them."""
@@ -37,6 +38,7 @@ class VGG16Features(nn.Module):
     Paper: Simonyan and Zisserman (ICLR 2015), configuration D; Xie and Tu (ICCV 2015) for the fine-tuning
     """
 
+    mean: Tensor
     name = "VGG16-HED"
     asset = "vgg16-hed"
 
@@ -59,18 +61,20 @@ class VGG16Features(nn.Module):
         except ImportError as error:
             raise ConfigError("h5py is not installed; run: pip install 'declaim[evaluate]'") from error
         network, path = cls(), locate(cls.asset) if path is None else Path(path)
-        with torch.no_grad():
-            try:
-                with h5py.File(path) as file:
-                    for number, block in enumerate(network.blocks, 1):
-                        for i, layer in enumerate(m for m in block if isinstance(m, nn.Conv2d)):
-                            saved = file[f"block{number}/layers/conv2d{f'_{i}' if i else ''}/vars"]
-                            # Keras keeps kernels as height, width, input, output
-                            layer.weight.copy_(torch.from_numpy(saved["0"][()]).permute(3, 2, 0, 1))
-                            layer.bias.copy_(torch.from_numpy(saved["1"][()]))
-            except (OSError, KeyError, RuntimeError) as error:
-                raise CheckpointError(f"{path} does not hold the weights of {cls.name}: {error}") from error
-        return network.eval()
+        weights: dict[str, Tensor] = {}
+        try:
+            with h5py.File(path) as file:
+                for b, block in enumerate(network.blocks):
+                    places = [n for n, layer in block.named_children() if isinstance(layer, nn.Conv2d)]
+                    for i, place in enumerate(places):
+                        saved = file[f"block{b + 1}/layers/conv2d{f'_{i}' if i else ''}/vars"]
+                        # Keras keeps kernels as height, width, input, output.
+                        weights[f"blocks.{b}.{place}.weight"] = torch.from_numpy(saved["0"][()]).permute(3, 2, 0, 1)
+                        weights[f"blocks.{b}.{place}.bias"] = torch.from_numpy(saved["1"][()])
+        except (OSError, KeyError) as error:
+            raise CheckpointError(f"{path} does not hold the weights of {cls.name}: {error}") from error
+        load_into(network, weights, path)
+        return network.eval().requires_grad_(False)
 
     @torch.inference_mode()
     def blocks_of(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> Iterator[Float[Tensor, "n channels h w"]]:
@@ -86,9 +90,13 @@ class VGG16Features(nn.Module):
             bgr = block(bgr)
             yield bgr
 
-    def pooled(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> Float[Tensor, "n 512"]:
-        """One vector per picture, for FID: block 4 averaged over the picture."""
-        *_, wanted = islice(self.blocks_of(pictures), 4)
+    def pooled(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> Float[Tensor, "n 256"]:
+        """One vector per picture, for FID: block 3 averaged over the picture.
+
+        256 numbers, because the covariance of fewer pictures than numbers is singular, and small evaluations have some
+        hundred pictures.
+        """
+        *_, wanted = islice(self.blocks_of(pictures), 3)
         return wanted.mean((2, 3))
 
     def distance(self, picture: Picture, truth: Picture) -> float:

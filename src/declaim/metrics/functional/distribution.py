@@ -1,4 +1,4 @@
-"""How far two sets of pictures lie apart, seen through a network: the Frechet distance of their feature vectors (FID)."""
+"""How far two sets of pictures lie apart, seen through a network: Frechet distance of feature vectors (FID)."""
 
 from dataclasses import dataclass
 
