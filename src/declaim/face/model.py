@@ -1,6 +1,6 @@
 """The linear face model ``S = S_mean + B_id a + B_exp b`` over the tracker's 478 points.
 
-Paper: FD2Talk (MM 2024), eq. 1, with bases fitted from tracked footage by ``python -m declaim.recipes.face_model``.
+Paper: FD2Talk (MM 2024), eq. 1, with bases fitted from tracked footage by ``declaim train face-model``.
 Points are in head space, cm: x to the viewer's right, y up, z toward the viewer. Coefficients are in standard
 deviations.
 """

@@ -1,73 +1,165 @@
-"""Tracks footage, fits the face model to it and measures it.
+"""Recipe ``face-model``: the linear face model, fitted in closed form to the tracked points of a corpus.
 
-    python -m declaim.recipes.face_model --footage ../shared/data -o face-model
-    python -m declaim.recipes.face_model --footage ../shared/data --measure src/declaim/assets/shipped/face-model
+    declaim train face-model --corpus CORPUS -o RUN
 
-Tracks are kept in the cache folder, so that a run that was interrupted goes on where it stopped. Only the splits
-``train`` and ``silent`` enter the fit; the figures are measured on ``eval``.
+Figures are measured on splits that the fit does not see.
 """
 
-import argparse
 import random
-import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from declaim.assets import cache_folder, locate
-from declaim.data.manifest import FootageClip, read_manifest
-from declaim.data.tracks import cached_track
+from pydantic import Field
+
+from declaim.assets import locate
+from declaim.data.corpus import TRACK, ClipRecord, Corpus
+from declaim.errors import ConfigError
 from declaim.face.canonical import canonical_face
 from declaim.face.clip import ClipTrack
 from declaim.face.model import FaceModel
 from declaim.face.model_fit import fit_face_model
+from declaim.recipes.base import Section
 from declaim.recipes.face_model_figures import Figures, figures
-
-FIT_SPLITS = ("train", "silent")
-FRAMES_PER_SPEAKER = 1500
-"""Frames after which no further clip of a speaker is taken; the fit weighs all speakers the same in any case."""
-FEWEST_FRAMES = 10
+from declaim.types import OnStep
 
 
-def load_tracks(clips: Sequence[FootageClip], cache: Path, limit: int | None = None, seed: int = 0) -> list[ClipTrack]:
-    """The tracked clips, without the frames that show no face.
+class FaceModelData(Section):
+    """What the model is fitted to."""
+
+    splits: tuple[str, ...] = ("train",)
+    """Splits of the corpus to fit to; faces that do not speak are welcome."""
+    measured: tuple[str, ...] = ("eval",)
+    """Splits on which the figures are measured."""
+    unusable: bool = False
+    """Whether clips that are flagged as unusable for speech (silent, music) are taken too."""
+    frames_per_speaker: int = Field(1500, gt=0)
+    """Frames after which no further clip of a speaker is taken; the fit weighs all speakers the same in any case."""
+    fewest_frames: int = Field(10, gt=0)
+    """Clips with fewer frames that show a face are left out."""
+    seed: int = Field(0, ge=0)
+    """Decides which clips of a speaker are taken."""
+
+
+class FaceModelSettings(Section):
+    """All settings of the recipe."""
+
+    data: FaceModelData = FaceModelData()
+    """What the model is fitted to."""
+
+
+class FaceModelFit:
+    """The fit, on tracks that are read.
 
     Args:
-        clips: footage.
-        cache: folder of tracks.
-        limit: frames of one speaker after which his further clips are left out; None takes everything.
-        seed: decides which clips are taken.
+        clips: records of ``tracks``.
+        tracks: fitted to.
+        held: measured on.
+        data: settings.
     """
-    order = sorted(clips, key=lambda clip: clip.path)
+
+    def __init__(
+        self, clips: Sequence[ClipRecord], tracks: Sequence[ClipTrack], held: Sequence[ClipTrack], data: FaceModelData
+    ) -> None:
+        self.clips = clips
+        self._tracks, self._held, self._data = tracks, held, data
+        self._model: FaceModel | None = None
+
+    @property
+    def model(self) -> FaceModel:
+        """What was fitted."""
+        if self._model is None:
+            raise ConfigError("the face model has not been fitted yet; call fit first")
+        return self._model
+
+    def fit(self, on_step: OnStep | None = None) -> None:
+        """Fit the model; takes a minute or two."""
+        self._model = fit_face_model(self._tracks, *canonical_face(locate("face-landmarker")))
+        if on_step:
+            on_step(1, 1)
+
+    def validate(self) -> Figures:
+        """Figures on people whom the fit did not see."""
+        return figures(self.model, self._held) if self._held else {}
+
+    def save(self, folder: Path, card: str) -> None:
+        """Write a folder for `FaceModel.from_pretrained`."""
+        text = CARD.format(
+            made=card,
+            n_frames=sum(len(track.points) for track in self._tracks),
+            n_speakers=len({track.speaker for track in self._tracks}),
+            limit=self._data.frames_per_speaker,
+            splits=", ".join(self._data.splits),
+            measured=", ".join(self._data.measured) or "nothing",
+        )
+        self.model.save_pretrained(folder, text, seed=self._data.seed)
+
+
+class FaceModelRecipe:
+    """Registered as ``face-model``."""
+
+    name = "face-model"
+    presets: Mapping[str, FaceModelSettings] = {
+        "default": FaceModelSettings(data=FaceModelData(splits=("train", "silent"), unusable=True)),
+        "tiny": FaceModelSettings(data=FaceModelData(frames_per_speaker=30)),
+    }
+
+    def task(self, corpus: Corpus, settings: FaceModelSettings, on_step: OnStep | None = None) -> FaceModelFit:
+        """Read the tracks.
+
+        Raises:
+            ConfigError: the corpus keeps no tracks.
+        """
+        data = settings.data
+        chosen = choose(with_tracks(corpus, data.splits, usable=not data.unusable), data.frames_per_speaker, data.seed)
+        there = {clip.split for clip in corpus.clips}
+        measured = [split for split in data.measured if split in there]
+        held = with_tracks(corpus, measured, usable=True) if measured else []
+        read: dict[str, ClipTrack] = {}
+        for i, record in enumerate([*chosen, *held]):
+            read[record.name] = load_track(corpus, record)
+            if on_step:
+                on_step(i + 1, len(chosen) + len(held))
+        learnt, kept = (
+            [c for c in records if len(read[c.name].points) >= data.fewest_frames] for records in (chosen, held)
+        )
+        return FaceModelFit(learnt, [read[c.name] for c in learnt], [read[c.name] for c in kept], data)
+
+
+RECIPE = FaceModelRecipe()
+
+
+def with_tracks(corpus: Corpus, splits: Sequence[str], *, usable: bool) -> list[ClipRecord]:
+    """The clips of some splits whose tracked points were kept.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = [clip for clip in corpus.select(splits, usable=usable) if TRACK in clip.files]
+    if not found:
+        raise ConfigError(
+            f"no clip of {corpus.folder} (splits {', '.join(splits)}) keeps tracked points; prepare it with pictures"
+        )
+    return found
+
+
+def choose(clips: Sequence[ClipRecord], limit: int, seed: int) -> list[ClipRecord]:
+    """Clips of every speaker until they hold ``limit`` frames, in the corpus's order; ``seed`` decides which."""
+    order = sorted(clips, key=lambda clip: clip.name)
     random.Random(seed).shuffle(order)
     frames: defaultdict[str, int] = defaultdict(int)
-    tracks = []
+    taken = []
     for clip in order:
-        if limit is not None and frames[clip.speaker] >= limit:
-            continue
-        track = cached_track(clip.path, cache)
-        frames[clip.speaker] += len(track)
-        if int(track.valid.sum()) >= FEWEST_FRAMES:
-            entry = ClipTrack(track.points[track.valid], track.scores[track.valid], track.size, clip.speaker)
-            tracks.append((clip.path, entry))
-        if len(tracks) % 20 == 0:
-            print(f"{len(tracks)} clips tracked", file=sys.stderr)  # noqa: T201 - a command line
-    return [track for _, track in sorted(tracks, key=lambda pair: pair[0])]
+        if frames[clip.speaker] < limit:
+            frames[clip.speaker] += clip.frames
+            taken.append(clip)
+    return sorted(taken, key=lambda clip: clip.name)
 
 
-def card(measured: Figures, tracks: Sequence[ClipTrack], command: str) -> str:
-    """The model card."""
-    speakers = sorted({track.speaker for track in tracks})
-    frames = sum(len(track.points) for track in tracks)
-    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in measured.items())
-    return CARD.format(
-        n_frames=frames,
-        n_clips=len(tracks),
-        n_speakers=len(speakers),
-        speakers=", ".join(speakers),
-        command=command,
-        rows=rows,
-    )
+def load_track(corpus: Corpus, record: ClipRecord) -> ClipTrack:
+    """A clip's track without the frames that show no face."""
+    track = corpus.track(record)
+    return ClipTrack(track.points[track.valid], track.scores[track.valid], track.size, record.speaker)
 
 
 CARD = """# face-model
@@ -88,28 +180,17 @@ right, y up, z toward the viewer). `b = 0` is a face at rest: lips closed, eyes 
 
 ## Fit
 
-`{command}`
-
-{n_frames} frames in {n_clips} clips of {n_speakers} speakers, at most about 1500 frames each, every speaker with the
-same weight, every face also mirrored; seed 0. Splits `train` and `silent` only. Head pose is taken out by weighted
+{made}
+{n_frames} frames of {n_speakers} speakers, at most about {limit} frames each, every speaker with the same weight, every
+face also mirrored. Splits fitted to: {splits}; figures measured on: {measured}. Head pose is taken out by weighted
 Procrustes analysis onto each clip's rest shape; the rest shape is the mean of the least active tenth of the frames with
 the lips brought together; what is left is regressed on head rotation (the corrective) and decomposed into weighted
 principal components.
 
-Speakers: {speakers}.
+The mean face's place, scale and the triangles come from MediaPipe's canonical face (Apache-2.0). The bases are
+licensed under Apache-2.0.
 
-Footage and licences: GRID corpus (CC BY 4.0), HDTF excerpts (CC BY 4.0, US Congress), US Government addresses, and
-clips that authors published in permissively licensed repositories (the `source` column of the manifest names each).
-The mean face's place, scale and the triangles come from MediaPipe's canonical face (Apache-2.0). No frame of the splits
-`eval` or `train-nc` was used. The bases are licensed under Apache-2.0.
-
-## Figures on speakers of the split `eval`, whom the fit never saw
-
-`python -m declaim.recipes.face_model --footage FOOTAGE --measure src/declaim/assets/shipped/face-model`
-
-| figure | value |
-|---|---|
-{rows}
+## What the figures mean
 
 `explained_*`: share of the pose-free, identity-free variance in three dimensions, mean over speakers.
 `arkit_*`: the blendshape network on rebuilt points against the tracker's own scores, mean over jawOpen, mouth*,
@@ -122,33 +203,3 @@ another clip's rotation. `between_people_*`: share of b's variance that lies bet
 
 Points behind the far cheek of a turned head are the tracker's guess. Teeth, tongue and ears are not part of the model.
 """
-
-
-def main() -> None:
-    """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--footage", type=Path, required=True, help="folder with manifest.csv and clips/")
-    parser.add_argument("-o", "--output", type=Path, help="folder to write the model to")
-    parser.add_argument("--measure", type=Path, help="measure this saved model instead of fitting one")
-    parser.add_argument("--cache", type=Path, default=cache_folder() / "tracks", help="where tracks are kept")
-    parser.add_argument("--seed", type=int, default=0, help="decides which clips of a speaker are taken")
-    arguments = parser.parse_args()
-    if (arguments.output is None) == (arguments.measure is None):
-        parser.error("give either -o FOLDER or --measure FOLDER")
-    tracks: list[ClipTrack] = []
-    if arguments.measure is None:
-        clips = read_manifest(arguments.footage, FIT_SPLITS)
-        tracks = load_tracks(clips, arguments.cache, FRAMES_PER_SPEAKER, arguments.seed)
-        model = fit_face_model(tracks, *canonical_face(locate("face-landmarker")))
-    else:
-        model = FaceModel.from_pretrained(arguments.measure)
-    measured = figures(model, load_tracks(read_manifest(arguments.footage, ("eval",)), arguments.cache))
-    for name, value in measured.items():
-        print(f"{name:36s} {value:.4f}")  # noqa: T201 - a command line
-    if arguments.output is not None:
-        command = f"python -m declaim.recipes.face_model --footage FOOTAGE -o FOLDER --seed {arguments.seed}"
-        model.save_pretrained(arguments.output, card(measured, tracks, command), seed=arguments.seed)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class DenoiserConfig(BaseModel):
     """One diffusion transformer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     dim: int = Field(128, gt=0)
     """Width."""
@@ -31,7 +31,7 @@ class DenoiserConfig(BaseModel):
 class FD2TalkConfig(BaseModel):
     """The motion stage: two transformers, their diffusion process, windows and sampling."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     encoder: str = "whisper-tiny.en"
     """Speech encoder's registered name."""
