@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -111,6 +112,7 @@ def _serve(function: Callable[[Any], object], pipe: Connection) -> None:
     """A worker's life: until the pipe closes, which it also does when the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    warnings.simplefilter("ignore")  # it would write over the parent's bars; what matters is in the results
     while True:
         try:
             (item,) = pipe.recv()
