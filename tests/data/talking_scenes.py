@@ -7,15 +7,29 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from declaim.assets import shipped
+from declaim.audio.prosody import prosody
+from declaim.audio.waveform import padded_to_frames
 from declaim.media import write_video
 from declaim.media.image_io import read_image
 from declaim.types import Frames, Speech
 
 FACE_PX = 105
 """Height of the face in `person` at scale 1."""
+LEVEL_ENCODER = "talking_scenes:LevelEncoder"
 Place = Callable[[int], tuple[int, int]]
+
+
+class LevelEncoder:
+    """A quick encoder: loudness and voicing."""
+
+    name, dim = "level", 4
+
+    def encode(self, speech: Speech) -> Float[Tensor, "frames 4"]:
+        return prosody(padded_to_frames(speech.samples, speech.n_frames))
 
 
 @cache

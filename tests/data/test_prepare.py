@@ -9,14 +9,10 @@ import av
 import numpy as np
 import pytest
 import torch
-from jaxtyping import Float
-from talking_scenes import FACE_PX, babble, person, scene, swaying, write_talking
-from torch import Tensor
+from talking_scenes import FACE_PX, LEVEL_ENCODER, babble, person, scene, swaying, write_talking
 
 from declaim import registry
 from declaim.assets import state
-from declaim.audio.prosody import prosody
-from declaim.audio.waveform import padded_to_frames
 from declaim.data.corpus import CLIPS_FILE, CORPUS_FILE, ClipRecord, Corpus, Refusal, write_info
 from declaim.data.prepare import PrepareOptions, Summary, find_sources, prepare_corpus, prepare_source
 from declaim.errors import CheckpointError, ConfigError
@@ -30,18 +26,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class LevelEncoder:
-    """A quick encoder: loudness and voicing."""
-
-    name, dim = "level", 4
-
-    def encode(self, speech: Speech) -> Float[Tensor, "frames 4"]:
-        return prosody(padded_to_frames(speech.samples, speech.n_frames))
-
-
 @pytest.fixture(autouse=True)
 def _level_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.ENCODERS, "level", f"{__name__}:LevelEncoder")
+    monkeypatch.setitem(registry.ENCODERS, "level", LEVEL_ENCODER)
 
 
 OPTIONS = PrepareOptions(encoder="level", tempos=(1.0, 0.9), picture_px=128)

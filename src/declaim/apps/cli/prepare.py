@@ -36,7 +36,7 @@ def prepare(
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Leave out the square around the face and the tracker's points.")
     ] = False,
-    picture_size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the square, pixels, even.")] = 256,
+    picture_px: Annotated[int, typer.Option(min=64, max=1024, help="Side of the square, pixels, even.")] = 256,
     eval_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the speakers for evaluation, without labels.")
     ] = 0.1,
@@ -59,7 +59,7 @@ def prepare(
     resolve(ENCODERS, encoder, kind="encoder")
     try:
         options = PrepareOptions(
-            encoder=encoder, tempos=_numbers(tempos), pictures=not no_pictures, picture_px=picture_size,
+            encoder=encoder, tempos=_numbers(tempos), pictures=not no_pictures, picture_px=picture_px,
             eval_share=eval_share,
         )  # fmt: skip
     except ValidationError as error:
