@@ -16,9 +16,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from declaim.data.corpus import ClipRecord, Corpus, features_key
-from declaim.data.prepare.tempo import motion_at_tempo
 from declaim.data.sampling import BalancedSampler
 from declaim.data.sync import shifted, sync_offsets
+from declaim.data.tempo import motion_at_tempo
 from declaim.errors import ConfigError
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk import FD2Talk, FD2TalkConfig, Normalizer, default, paper, tiny
@@ -181,7 +181,7 @@ class FD2TalkRecipe:
         "tiny": FD2TalkSettings(
             train=TrainConfig(steps=6, batch_size=4, warmup=2, save_every=2, validate_every=3, log_every=1),
             method=tiny(),
-            data=FD2TalkData(tempos=(), takes=1),
+            data=FD2TalkData(tempos=(), takes=1, sync="none"),
         ),
         "paper": FD2TalkSettings(
             train=TrainConfig(steps=200_000, batch_size=64, learning_rate=1e-4, warmup=1000, save_every=2000,
@@ -251,7 +251,7 @@ def load_clip(corpus: Corpus, record: ClipRecord, encoder: str, tempo: float) ->
     """One clip at one tempo; frames that either the sound or the picture lacks are dropped.
 
     Raises:
-        ConfigError: the corpus was not prepared with this encoder and tempo.
+        ConfigError: the corpus was not prepared with this encoder and tempo, or is damaged.
     """
     if features_key(encoder, tempo) not in record.files:
         raise ConfigError(
@@ -259,6 +259,12 @@ def load_clip(corpus: Corpus, record: ClipRecord, encoder: str, tempo: float) ->
             "corpus with them, or choose others (method.encoder, data.tempos)"
         )
     features, motion = corpus.features(record, encoder, tempo), corpus.motion(record)
+    for what, values in (("features", features), ("motion", motion.values)):
+        if not bool(values.isfinite().all()):
+            raise ConfigError(
+                f"the {what} of clip {record.name} of {corpus.folder} hold values that are not numbers; prepare the "
+                "clip anew, or mark it as not usable"
+            )
     frames = min(len(features), round(len(motion) / tempo))
     assert motion.valid is not None
     seen = motion_at_tempo(motion.valid[:, None].float(), frames, tempo)[:, 0] == 1.0

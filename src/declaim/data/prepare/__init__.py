@@ -4,8 +4,8 @@ from declaim.data.prepare.footage import PreparedClip, load_prepared, prepare, s
 from declaim.data.prepare.options import PrepareOptions, Source
 from declaim.data.prepare.source import prepare_source
 from declaim.data.prepare.sources import find_sources
-from declaim.data.prepare.tempo import at_tempo, motion_at_tempo
 from declaim.data.prepare.whole import Summary, prepare_corpus
+from declaim.data.tempo import at_tempo, motion_at_tempo
 
 __all__ = [
     "PrepareOptions",

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from declaim.data.manifest import FootageClip
-from declaim.data.prepare.tempo import at_tempo, motion_at_tempo
+from declaim.data.tempo import at_tempo, motion_at_tempo
 from declaim.errors import AssetError, DeclaimError
 from declaim.face.model import FaceModel
 from declaim.face.tracker import FaceTracker, Track, track_motion

@@ -19,7 +19,7 @@ from declaim.audio.activity import speech_activity
 from declaim.audio.waveform import padded_to_frames
 from declaim.data.corpus import ACTIVITY, MOTION, PICTURE, SPEECH, TRACK, features_key
 from declaim.data.prepare.options import PrepareOptions
-from declaim.data.prepare.tempo import at_tempo
+from declaim.data.tempo import at_tempo
 from declaim.face.model import FaceModel
 from declaim.face.track import Track, track_motion
 from declaim.media import read_audio, write_audio
