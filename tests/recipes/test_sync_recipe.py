@@ -142,7 +142,8 @@ def test_figures_of_a_judge_who_knows(late):
     clips = [Judged.of("ann", (speech, speech.roll(late, 0)), always, always)]
     found = figures(clips)
     assert by_speaker(clips)["ann"]["own_offset"] == late
-    assert found["found"] == 1.0
+    assert found["found"] == found["found_speech"] == 1.0
+    assert figures(clips, [late + 4])["found"] == 0.0
     assert found["found_zero"] == pytest.approx(1.0 if late == 0 else 0.0)
     assert found["pair"] == pytest.approx(1.0)
     assert found["equal"] > 0.99
@@ -154,7 +155,7 @@ def test_figures_of_a_judge_who_does_not():
     found = figures(clips)
     assert 0.4 < found["pair"] < 0.6
     assert 0.4 < found["equal"] < 0.6
-    assert found["found"] < 0.6
+    assert figures(clips, [0] * 4)["found"] < 0.5
     low, high = intervals(by_speaker(clips))["pair"]
     assert low <= found["pair"] <= high
 

@@ -88,6 +88,18 @@ def test_saved_weights_come_back(expert, tmp_path):
         SyncExpert.from_pretrained(tmp_path / "saved")
 
 
+def test_silence_is_left_out_where_speech_is_known(expert):
+    features, values = torch.randn(80, 12), torch.randn(80, 70)
+    speaking = torch.zeros(80, dtype=torch.bool)
+    assert torch.equal(expert.curve(features, values, speaking=speaking), expert.curve(features, values))
+    speaking[20:60] = True
+    other = features.clone()
+    other[70:] += 5.0  # heard by windows of silence alone
+    assert torch.equal(
+        expert.curve(features, values, speaking=speaking), expert.curve(other, values, speaking=speaking)
+    )
+
+
 def test_mouth_cut_is_upright_and_of_the_eyes_width():
     points = torch.zeros(30, 478, 3)
     points[:, 33], points[:, 263] = (

@@ -1,8 +1,8 @@
 """How well a sync expert judges people it does not know: windows of .4 s told apart, known shifts found in 3 s.
 
-Every figure is a mean over speakers, each with one vote. A clip's true offset is its speaker's own: the least of the
-curve over all of that speaker's clips, because footage may itself be out of step (the figures also tell how often the
-offset is within a frame of nothing at all).
+Every figure is a mean over speakers, each with one vote. Footage may itself be out of step: a clip's true offset is its
+own over its whole length, or one that another judge found. The figures also tell how often the offset is within a frame
+of nothing at all.
 """
 
 from collections import defaultdict
@@ -70,30 +70,34 @@ class Judged:
         return tuple(torch.nn.functional.pad(x.cumsum(0), (0, 0, 1, 0)) for x in rows)  # type: ignore[return-value]
 
 
-def _finite_mean(values: Tensor) -> Tensor:
-    known = values[values.isfinite()]
-    return known.mean() if len(known) else values.new_tensor(torch.inf)
+Known = tuple[Judged, int]
+"""A clip with its true offset."""
 
 
-def by_speaker(clips: Sequence[Judged]) -> dict[str, dict[str, float]]:
-    """Figures of every speaker: ``pair``, ``found``, ``found_zero`` and others, see `figures`."""
-    grouped: dict[str, list[Judged]] = defaultdict(list)
-    for clip in clips:
-        grouped[clip.speaker].append(clip)
-    own = {speaker: own_offset(group) for speaker, group in grouped.items()}
-    threshold = {active: _equal_error(grouped, own, active) for active in (False, True)}
+def by_speaker(clips: Sequence[Judged], truth: Sequence[int] | None = None) -> dict[str, dict[str, float]]:
+    """Figures of every speaker, see `figures`, and ``own_offset``, the median of the clips' true ones.
+
+    Args:
+        clips: judged clips.
+        truth: their true offsets; what is found over each clip as a whole if left out.
+    """
+    owns = [own_offset(clip) for clip in clips] if truth is None else truth
+    grouped: dict[str, list[Known]] = defaultdict(list)
+    for clip, own in zip(clips, owns, strict=True):
+        grouped[clip.speaker].append((clip, own))
+    threshold = {active: _equal_error(grouped, active) for active in (False, True)}
     return {
         speaker: {
-            "own_offset": float(own[speaker]),
-            **_found(group, own[speaker]),
-            **_told_apart(group, own[speaker], threshold[False], active=False),
-            **_told_apart(group, own[speaker], threshold[True], active=True),
+            "own_offset": float(np.median([own for _, own in group])),
+            **_found(group),
+            **_told_apart(group, threshold[False], active=False),
+            **_told_apart(group, threshold[True], active=True),
         }
         for speaker, group in grouped.items()
     }
 
 
-def figures(clips: Sequence[Judged]) -> dict[str, float]:
+def figures(clips: Sequence[Judged], truth: Sequence[int] | None = None) -> dict[str, float]:
     """Means over speakers.
 
     - ``pair``: of .4 s windows and their out-of-sync versions (`OUT_OF_SYNC`), how often the true one is nearer.
@@ -101,9 +105,10 @@ def figures(clips: Sequence[Judged]) -> dict[str, float]:
       equal over all speakers.
     - ``pair_speech``, ``equal_speech``: the same among windows that hold speech in half of their frames.
     - ``found``, ``found_zero``: 3 s of picture shifted by a known -5 .. 5 frames; the offset is found within one frame
-      of the shift plus the speaker's own offset, and plus nothing.
+      of the shift plus the clip's own offset, and plus nothing. ``found_speech``: where at least half of the 3 s hold
+      speech.
     """
-    return {name: float(_known_mean(column)) for name, column in _columns(by_speaker(clips)).items()}
+    return {name: float(_known_mean(column)) for name, column in _columns(by_speaker(clips, truth)).items()}
 
 
 def intervals(
@@ -133,15 +138,16 @@ def _known_mean(values: np.ndarray) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def own_offset(clips: Sequence[Judged]) -> int:
-    """The offset of all clips of a speaker together."""
-    diagonals = [torch.cat([clip.distances.diagonal(o) for clip in clips]) for o in range(-REACH, REACH + 1)]
-    return offset(torch.stack([_finite_mean(d) for d in diagonals]))
+def own_offset(clip: Judged) -> int:
+    """The offset over a whole clip, of windows with speech if there are enough."""
+    spoken = clip.distances.masked_fill(~clip.active[:, None], torch.inf)
+    curve = Judged(clip.speaker, spoken, clip.active, clip.window).curve()
+    return offset(curve if bool(curve.isfinite().all()) else clip.curve())
 
 
-def _found(clips: Sequence[Judged], own: int) -> dict[str, float]:
-    hits, zero = [], []
-    for clip in clips:
+def _found(clips: Sequence[Known]) -> dict[str, float]:
+    hits: dict[str, list[bool]] = {"found": [], "found_zero": [], "found_speech": []}
+    for clip, own in clips:
         frames = len(clip.distances) + clip.window - 1
         for start in range(0, max(frames - SPAN, 0) + 1, STEP):
             for shift in SHIFTS:
@@ -149,16 +155,19 @@ def _found(clips: Sequence[Judged], own: int) -> dict[str, float]:
                 size = min(SPAN, frames - first - max(shift, 0))
                 if size < LEAST:
                     continue
-                curve = clip.curve(first, shift, size - clip.window + 1)
-                hits.append(abs(offset(curve) - (own - shift)) <= 1)
-                zero.append(abs(offset(curve) + shift) <= 1)
-    return {"found": float(np.mean(hits)) if hits else np.nan, "found_zero": float(np.mean(zero)) if hits else np.nan}
+                windows = size - clip.window + 1
+                late = offset(clip.curve(first, shift, windows)) + shift
+                hits["found"].append(abs(late - own) <= 1)
+                hits["found_zero"].append(abs(late) <= 1)
+                if bool(clip.active[first : first + windows].float().mean() >= 0.5):
+                    hits["found_speech"].append(abs(late - own) <= 1)
+    return {name: float(np.mean(found)) if found else np.nan for name, found in hits.items()}
 
 
-def _samples(clips: Sequence[Judged], own: int, active: bool) -> tuple[Tensor, Tensor]:
+def _samples(clips: Sequence[Known], active: bool) -> tuple[Tensor, Tensor]:
     """Distances of windows in sync, and of the same windows out of sync (NaN beyond the clip)."""
     right, wrong = [], []
-    for clip in clips:
+    for clip, own in clips:
         n = len(clip.distances)
         padded = torch.full((n, n + 80), torch.nan)
         padded[:, 40 : 40 + n] = clip.distances.masked_fill(~clip.distances.isfinite(), torch.nan)
@@ -171,8 +180,8 @@ def _samples(clips: Sequence[Judged], own: int, active: bool) -> tuple[Tensor, T
     return torch.cat(right), torch.cat(wrong)
 
 
-def _told_apart(clips: Sequence[Judged], own: int, threshold: float, *, active: bool) -> dict[str, float]:
-    right, wrong = _samples(clips, own, active)
+def _told_apart(clips: Sequence[Known], threshold: float, *, active: bool) -> dict[str, float]:
+    right, wrong = _samples(clips, active)
     name = "_speech" if active else ""
     if len(right) == 0:
         return {f"pair{name}": np.nan, f"equal{name}": np.nan}
@@ -182,12 +191,12 @@ def _told_apart(clips: Sequence[Judged], own: int, threshold: float, *, active: 
     return {f"pair{name}": float(pairs.mean()), f"equal{name}": float((accepted + refused) / 2)}
 
 
-def _equal_error(groups: Mapping[str, Sequence[Judged]], own: Mapping[str, int], active: bool) -> float:
+def _equal_error(groups: Mapping[str, Sequence[Known]], active: bool) -> float:
     """The distance at which windows in sync are refused as often as windows out of sync are accepted."""
     thresholds = torch.linspace(0.0, 2.0, 401)
     refused, accepted = torch.zeros(401), torch.zeros(401)
-    for speaker, clips in groups.items():
-        right, wrong = _samples(clips, own[speaker], active)
+    for clips in groups.values():
+        right, wrong = _samples(clips, active)
         if len(right):
             others = wrong[~wrong.isnan()].sort().values
             refused += 1.0 - torch.searchsorted(right.sort().values, thresholds, right=True) / len(right)

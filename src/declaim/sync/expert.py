@@ -25,7 +25,7 @@ from declaim.pretrained import (
 )
 from declaim.sync.config import SyncConfig
 from declaim.sync.network import PictureReader, Tower, gray
-from declaim.sync.offsets import distance_curve, lse_c, offset, whole_windows
+from declaim.sync.offsets import active_windows, distance_curve, lse_c, offset, whole_windows
 
 KIND = "sync-expert"
 
@@ -133,6 +133,7 @@ class SyncExpert(nn.Module):
         features: Float[Tensor, "frames features"],
         values: Float[Tensor, "frames dim"],
         valid: Bool[Tensor, " frames"] | None = None,
+        speaking: Bool[Tensor, " frames"] | None = None,
     ) -> Float[Tensor, " offsets"]:
         """Distance curve of a clip's speech and motion, offsets -15 .. 15.
 
@@ -140,36 +141,50 @@ class SyncExpert(nn.Module):
             features: speech features.
             values: motion of the same frames; if one is longer, its tail is left out.
             valid: frames in which the face was seen; all by default.
+            speaking: frames in which somebody speaks; if given, windows of speech that are mostly silent do not count
+                (they fit every closed mouth and flatten the curve), unless too few others are left.
 
         Raises:
             ConfigError: too short a clip, or the face is seen too rarely.
         """
         n = min(len(features), len(values))
-        return self._curve(features[:n], self.embed_motion(values[:n]), valid)
+        return self._curve(features[:n], self.embed_motion(values[:n]), valid, speaking)
 
     @torch.no_grad()
     def picture_curve(
-        self, features: Float[Tensor, "frames features"], pictures: Tensor, valid: Bool[Tensor, " frames"] | None = None
+        self,
+        features: Float[Tensor, "frames features"],
+        pictures: Tensor,
+        valid: Bool[Tensor, " frames"] | None = None,
+        speaking: Bool[Tensor, " frames"] | None = None,
     ) -> Float[Tensor, " offsets"]:
         """Distance curve of a clip's speech and mouth pictures; see `curve`."""
         n = min(len(features), len(pictures))
-        return self._curve(features[:n], self.embed_pictures(pictures[:n]), valid)
+        return self._curve(features[:n], self.embed_pictures(pictures[:n]), valid, speaking)
 
-    def _curve(self, features: Tensor, seen: Tensor, valid: Tensor | None) -> Tensor:
-        counts = None if valid is None else whole_windows(valid[: len(features)], self.window)
-        return distance_curve(self.embed_speech(features), seen, counts=counts)
+    def _curve(self, features: Tensor, seen: Tensor, valid: Tensor | None, speaking: Tensor | None) -> Tensor:
+        speech, n = self.embed_speech(features), len(features)
+        counts = None if valid is None else whole_windows(valid[:n], self.window)
+        if speaking is not None and len(speaking) >= n:
+            heard = active_windows(speaking[:n], self.window)
+            try:
+                return distance_curve(speech, seen, counts=counts, speech_counts=heard)
+            except ConfigError:  # too little speech for some of the offsets
+                pass
+        return distance_curve(speech, seen, counts=counts)
 
     def offset(
         self,
         features: Float[Tensor, "frames features"],
         values: Float[Tensor, "frames dim"],
         valid: Bool[Tensor, " frames"] | None = None,
+        speaking: Bool[Tensor, " frames"] | None = None,
     ) -> tuple[int, float]:
         """Frames by which the picture comes late (negative: early), and how sure that is (LSE-C).
 
         Arguments and errors are those of `curve`.
         """
-        curve = self.curve(features, values, valid)
+        curve = self.curve(features, values, valid, speaking)
         return offset(curve), lse_c(curve)
 
     @classmethod
