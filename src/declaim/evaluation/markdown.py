@@ -84,7 +84,7 @@ def summary(report: Json) -> str:
     for measure in report["measures"]:
         if not measure.get("main"):
             continue
-        marked = best(measure, [r for r in columns if not _is_stranger(r)], people)
+        marked = best(measure, [r for r in columns if not is_stranger(r)], people)
         cells = []
         for row in [people, *columns]:
             cell = shown(measure, row["figures"].get(measure["key"]), interval=row["kind"] == "method")
@@ -162,13 +162,14 @@ def _people(report: Json) -> Json:
     return next(row for row in report["rows"] if row["key"] == PEOPLE)
 
 
-def _is_stranger(row: Json) -> bool:
+def is_stranger(row: Json) -> bool:
+    """Whether a row is a floor made with another clip's speech."""
     return bool(row["key"].endswith("-other-speech"))
 
 
 def _group_table(report: Json, chosen: Sequence[Json], people: Json) -> str:
     columns = [m for m in chosen if any(m["key"] in row["figures"] for row in report["rows"])]
-    compared = [r for r in report["rows"] if r["key"] != PEOPLE and not _is_stranger(r)]
+    compared = [r for r in report["rows"] if r["key"] != PEOPLE and not is_stranger(r)]
     marks = {m["key"]: best(m, compared, people) for m in columns}
     header = ("", *(title(m) + (f" ({m['network']})" if "network" in m else "") for m in columns))
     lines = []

@@ -16,7 +16,7 @@ from declaim.evaluation.judging.actors import PEOPLE, Actor, Row, renderer_row, 
 from declaim.evaluation.judging.playing import Made
 from declaim.evaluation.measures import Measure, measures
 from declaim.evaluation.protocol import EvaluationProtocol
-from declaim.evaluation.verdict import verdict
+from declaim.evaluation.verdict import is_met, verdict
 
 REPORT_VERSION = 1
 """Version of report.json."""
@@ -61,6 +61,7 @@ def build_report(
         },
         "made_with": made_with,
         "verdict": [verdict(row, rows, figures, chosen) for row in rows if row.kind == "method"],
+        "targets": {row.key: _targets(figures, row, used) for row in rows if row.kind == "method"},
         "measures": [_as_json(m) for m in used],
         "rows": [
             asdict(row)
@@ -76,6 +77,12 @@ def _figures(
 ) -> dict[str, Figure]:
     own = [record for record in records if record.row == row.key]
     return {m.key: sets[m.key] if m.key in sets else figure(m, own) for m in chosen}
+
+
+def _targets(figures: dict[str, dict[str, Figure]], row: Row, used: Sequence[Measure]) -> dict[str, bool]:
+    """Whether a method meets each of the targets that there are."""
+    met = {m.key: is_met(m, figures[row.key][m.key], figures[PEOPLE][m.key]) for m in used}
+    return {key: value for key, value in met.items() if value is not None}
 
 
 def _as_json(measure: Measure) -> dict[str, Any]:

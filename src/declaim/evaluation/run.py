@@ -9,11 +9,14 @@ from typing import Any
 from declaim.assets import shipped
 from declaim.data.corpus import Corpus
 from declaim.errors import AssetError, ConfigError
+from declaim.evaluation.figures import Figure
 from declaim.evaluation.judging.actors import chosen_actors, weight_hashes
 from declaim.evaluation.judging.pictures import Gallery
 from declaim.evaluation.judging.playing import Stage, records_of
 from declaim.evaluation.judging.store import Store
 from declaim.evaluation.markdown import full
+from declaim.evaluation.page import build_page
+from declaim.evaluation.page.samples import samples, videos
 from declaim.evaluation.protocol import (
     EvaluationProtocol,
     clips_of,
@@ -91,15 +94,19 @@ def evaluate(corpus: Corpus, folder: Path, wishes: Wishes, on_stage: OnStage | N
     stage = Stage(corpus, protocol, clips, actors, Store(folder / WORK), expert, hashes)
     stage.generate(begin("speech to motion"))
     made = stage.scores(begin("motion to scores"))
-    records, sets = records_of(made), {}
-    if protocol.pictures is not None:
-        seen, sets = Gallery(stage, wishes.renderer).judge(begin("motion to pictures"))
+    records = records_of(made)
+    sets: dict[str, dict[str, Figure]] = {}
+    gallery = None if protocol.pictures is None else Gallery(stage, wishes.renderer)
+    if gallery is not None:
+        seen, sets = gallery.judge(begin("motion to pictures"))
         records += seen
     report = build_report(
         protocol=protocol, actors=actors, records=records, made=[m for _, m in made], sets=sets, made_with=made_with
     )
     write_text(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     write_text(folder / MARKDOWN, full(report))
+    shown = videos(gallery, begin("side-by-side clips")) if gallery else []
+    write_text(folder / PAGE, build_page(report, samples(stage), shown))
     return report
 
 

@@ -1,6 +1,6 @@
 """What is compared: a motion as points of the mean person, and a clip's speech with its tracked truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -61,6 +61,7 @@ class Reference:
         speaking: frames that hold speech.
         onsets: syllable onsets, s.
         spans: frames of every p, b and m where the words are known; else None.
+        true_scores: the truth's own scores by the number of frames, as far as they are known.
     """
 
     clip: ClipRecord
@@ -69,6 +70,7 @@ class Reference:
     speaking: Bool[Tensor, " frames"]
     onsets: Float[Tensor, " onsets"]
     spans: list[tuple[int, int]] | None
+    true_scores: dict[int, dict[str, float | None]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, corpus: Corpus, clip: ClipRecord, model: FaceModel) -> "Reference":

@@ -26,7 +26,7 @@ from declaim.evaluation.judging.playing import Stage
 from declaim.face.layouts import FACE64
 from declaim.face.tracker import FaceTracker, TrackedFace
 from declaim.media import read_frames
-from declaim.metrics.extractors import MobileFaceNet, VGG16Features, aligned_face
+from declaim.metrics.extractors import Appearance, MobileFaceNet, VGG16Features, aligned_face
 from declaim.metrics.functional.distribution import fid
 from declaim.metrics.functional.image import psnr, ssim
 from declaim.metrics.functional.lip import lmd
@@ -95,7 +95,8 @@ class Gallery:
         return VGG16Features.from_pretrained()
 
     @property
-    def _side(self) -> int:
+    def side(self) -> int:
+        """Side in pixels to which the head's box is brought for the networks."""
         pictures = self.stage.protocol.pictures
         return 112 if pictures is None else pictures.side
 
@@ -106,7 +107,7 @@ class Gallery:
         for done, clip in enumerate(self.stage.clips):
             scores, found = self._clip(clip)
             records += [
-                Record(clip=clip.name, speaker=clip.speaker, language=clip.language or "unknown", **s) for s in scores
+                Record(clip=clip.name, speaker=clip.speaker, language=clip.language or UNKNOWN, **own) for own in scores
             ]
             for name, rows_of_clip in found.items():
                 vectors.setdefault(name, []).append(rows_of_clip)
@@ -148,6 +149,8 @@ class Gallery:
                 return [], {}
             easel = _Easel(self, tracker, portrait, Seen(first, _look(tracker, first)), frames)
             easel.show_truth(truth_images)
+            if not easel.truth:
+                return [], {}
             easel.show_redrawn(self.stage.corpus.motion(clip))
             easel.show_still()
             easel.show_mean_face()
@@ -187,30 +190,32 @@ class _Easel:
         self.scores: list[dict[str, Any]] = []
         self.vectors: Vectors = {}
         self.truth: list[Seen] = []
-        self._truth_crops: UInt8[np.ndarray, "n side side 3"] | None = None
+        self.seen_truth: Appearance
 
     def show_truth(self, images: Sequence[Picture]) -> None:
-        """The clip's own frames."""
-        self.truth = [Seen(image, _look(self.tracker, image)) for image in images]
-        self.vectors["truth"] = self._pooled([seen.head() for seen in self.truth])
-        self._note(rows.PEOPLE, 0, {"gen_csim": self._likeness(self.truth, [self.first] * len(self.truth))})
+        """The clip's own frames; those in which no face is found are left out from here on."""
+        looked = [(frame, image, _look(self.tracker, image)) for frame, image in zip(self.frames, images, strict=True)]
+        self.frames = [frame for frame, _, face in looked if face is not None]
+        self.truth = [Seen(image, face) for _, image, face in looked if face is not None]
+        if self.truth:
+            self.seen_truth = self.gallery.features.appearance(self._crops([seen.head() for seen in self.truth]))
+            self.vectors["truth"] = self.seen_truth.pooled
+            self._note(rows.PEOPLE, 0, {"gen_csim": self._likeness(self.truth, [self.first] * len(self.truth))})
 
     def show_redrawn(self, motion: Motion) -> None:
         """The portrait driven by the clip's own motion."""
         chosen = Motion(motion.values[[0, *self.frames]], motion.layout, motion.fps)
         drawn = list(self.gallery.draw(self.portrait, chosen, "first"))[1:]
         seen = [Seen(image, _look(self.tracker, image)) for image in drawn]
-        scores = self._against_truth(seen) | {"gen_csim": self._likeness(seen, [self.first] * len(seen))}
-        self._note(rows.REDRAWN, 0, scores)
-        self.vectors[f"re:{rows.REDRAWN}"] = self.vectors[f"gen:{rows.REDRAWN}"] = self._pooled(
-            [s.head() for s in seen]
-        )
+        scores, vectors = self._against_truth(seen)
+        self._note(rows.REDRAWN, 0, scores | {"gen_csim": self._likeness(seen, [self.first] * len(seen))})
+        self.vectors[f"re:{rows.REDRAWN}"] = self.vectors[f"gen:{rows.REDRAWN}"] = vectors
 
     def show_still(self) -> None:
         """The portrait as it is, in every frame."""
         seen = [self.first] * len(self.truth)
-        self._note(rows.STILL, 0, self._against_truth(seen) | {"gen_csim": self._likeness(seen[:1], seen[:1])})
-        vectors = self._pooled([self.first.head()]).expand(len(seen), -1).contiguous()
+        scores, vectors = self._against_truth(seen)
+        self._note(rows.STILL, 0, scores | {"gen_csim": self._likeness(seen[:1], seen[:1])})
         self.vectors[f"re:{rows.STILL}"] = self.vectors[f"gen:{rows.STILL}"] = vectors
 
     def show_mean_face(self) -> None:
@@ -234,21 +239,20 @@ class _Easel:
     def _note(self, row: str, seed: int, scores: dict[str, float | None]) -> None:
         self.scores.append({"row": row, "seed": seed, "scores": scores})
 
-    def _against_truth(self, pictures: Sequence[Seen]) -> dict[str, float | None]:
-        """Scores of pictures that should equal the clip's frames, in the head's box of the clip's frames."""
-        pairs = [(a, b) for a, b in zip(pictures, self.truth, strict=True) if b.face is not None]
+    def _against_truth(self, pictures: Sequence[Seen]) -> tuple[dict[str, float | None], Tensor]:
+        """Scores of pictures that should equal the clip's frames, in the head's box of these; vectors for FID."""
+        pairs = list(zip(pictures, self.truth, strict=True))
         heads = [(a.head(b.face), b.head()) for a, b in pairs]
-        small = [(self._crop(a), self._crop(b)) for a, b in heads]
         tracked = [(a.face.points, b.face.points) for a, b in pairs if a.face is not None and b.face is not None]
-        return {
+        appearance = self.gallery.features.appearance(self._crops([a for a, _ in heads]))
+        scores = {
             "re_psnr": _mean([psnr(a, b) for a, b in heads]),
             "re_ssim": _mean([ssim(a, b) for a, b in heads]),
-            "re_perceptual": _mean(self.gallery.features.compare(*map(np.stack, zip(*small, strict=True))).tolist())
-            if small
-            else None,
+            "re_perceptual": _mean(appearance.distance(self.seen_truth).tolist()),
             "re_lmd": self._lip_distance(tracked),
             "re_csim": self._likeness([a for a, _ in pairs], [b for _, b in pairs]),
         }
+        return scores, appearance.pooled
 
     def _lip_distance(self, tracked: Sequence[tuple[Tensor, Tensor]]) -> float | None:
         if not tracked:
@@ -270,12 +274,13 @@ class _Easel:
         vectors = self.gallery.identity.embed(np.stack([face for pair in found for face in pair]))
         return float((vectors[::2] * vectors[1::2]).sum(1).mean())
 
-    def _crop(self, head: Picture) -> Picture:
-        side = self.gallery._side
-        return np.asarray(cv2.resize(np.ascontiguousarray(head), (side, side), interpolation=cv2.INTER_AREA))
-
     def _pooled(self, heads: Sequence[Picture]) -> Float[Tensor, "n 256"]:
-        return self.gallery.features.pooled(np.stack([self._crop(head) for head in heads]))
+        return self.gallery.features.pooled(self._crops(heads))
+
+    def _crops(self, heads: Sequence[Picture]) -> UInt8[np.ndarray, "n side side 3"]:
+        size = (self.gallery.side, self.gallery.side)
+        small = [cv2.resize(np.ascontiguousarray(head), size, interpolation=cv2.INTER_AREA) for head in heads]
+        return np.stack(small)
 
 
 def _look(tracker: FaceTracker, image: Picture) -> TrackedFace | None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from declaim.data.corpus import ACTIVITY, MOTION, SPEECH, ClipRecord, Corpus
+from declaim.data.corpus import ACTIVITY, MOTION, SPEECH, ClipRecord, Corpus, features_key
 from declaim.evaluation.figures import UNKNOWN as UNKNOWN_LANGUAGE
 from declaim.evaluation.figures import Record
 from declaim.evaluation.judging import actors as rows
@@ -129,6 +129,7 @@ class Stage:
         return found
 
     def _depends(self, i: int) -> dict[str, Any]:
+        features = None if self.expert is None else self.clips[i].files.get(features_key(self.expert.config.encoder))
         used = [self.clips[j] for j in (i, *others(self.clips, i, self.protocol.shuffles))]
         return {
             "clips": [{k: f.sha256 for k, f in c.files.items() if k in (MOTION, SPEECH, ACTIVITY)} for c in used],
@@ -138,6 +139,7 @@ class Stage:
             "seeds": self.protocol.seeds,
             "gap": self._gap if self.clips[i].name in self.gap_clips else 0,
             "expert": self.expert_hashes,
+            "features": None if features is None else features.sha256,
         }
 
     def _judge(self, i: int) -> Made:
@@ -178,6 +180,8 @@ class Stage:
         """Speech features for the sync expert."""
         if self.expert is None:
             return None
+        if features_key(self.expert.config.encoder) in clip.files:
+            return self.corpus.features(clip, self.expert.config.encoder)
         return self._encoder.encode(self.corpus.speech(clip))
 
     @cached_property

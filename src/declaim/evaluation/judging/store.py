@@ -15,8 +15,11 @@ from declaim.pretrained import atomic_file, load_tensors, save_tensors
 from declaim.types import Motion
 
 _PACKAGE = Path(__file__).parents[2]
-_COUNTED = ("audio", "diffusion", "face", "media", "methods", "metrics", "nn", "render", "sync", "evaluation/judging")
-"""Packages whose code decides the numbers."""
+_MOTION = ("audio", "diffusion", "face", "methods", "nn")
+_SCORES = (*_MOTION, "metrics", "sync", "evaluation/judging")
+_PICTURES = (*_SCORES, "media", "render")
+_COUNTED = {"takes": _MOTION, "scores": _SCORES}
+"""Packages whose code decides each kind of result; all of them for the others."""
 
 
 def digest(content: Any) -> str:
@@ -25,10 +28,10 @@ def digest(content: Any) -> str:
 
 
 @cache
-def code_digest() -> str:
-    """SHA-256 of the source code that decides the numbers."""
+def code_digest(kind: str) -> str:
+    """SHA-256 of the source code that decides results of a kind."""
     total = hashlib.sha256()
-    for package in _COUNTED:
+    for package in _COUNTED.get(kind, _PICTURES):
         for path in sorted((_PACKAGE / package).rglob("*.py")):
             total.update(path.relative_to(_PACKAGE).as_posix().encode() + path.read_bytes())
     return total.hexdigest()
@@ -48,7 +51,7 @@ class Store:
     def path(self, kind: str, suffix: str, **parts: Any) -> Path:
         """Where the result of ``kind`` that depends on ``parts`` (and on the code) is kept."""
         (self.folder / kind).mkdir(exist_ok=True)
-        return self.folder / kind / f"{digest([code_digest(), parts])[:32]}{suffix}"
+        return self.folder / kind / f"{digest([code_digest(kind), parts])[:32]}{suffix}"
 
     def read_json(self, path: Path) -> Any:
         """Plain data; None if it is not there or damaged (it is then made anew)."""

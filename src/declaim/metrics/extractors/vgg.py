@@ -5,6 +5,7 @@ picture, RGB 8 bits -> BGR minus the channel means -> block 1 .. block 5 (each a
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +23,9 @@ BLOCKS = ((3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3))
 
 MEAN_BGR = (104.00699, 116.66877, 122.67892)
 """What the network was trained with, of 255."""
+
+POOLED_BLOCK = 3
+"""The block whose means over the picture are FID's vectors."""
 
 SMALLEST = 32
 """Least side in pixels: block 5 then has 2x2 places."""
@@ -96,26 +100,43 @@ class VGG16Features(nn.Module):
         256 numbers, because the covariance of fewer pictures than numbers is singular, and small evaluations have some
         hundred pictures.
         """
-        *_, wanted = islice(self.blocks_of(pictures), 3)
+        *_, wanted = islice(self.blocks_of(pictures), POOLED_BLOCK)
         return wanted.mean((2, 3))
 
+    def appearance(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> "Appearance":
+        """What the network sees in pictures: for `Appearance.distance`, and the vectors of `pooled`."""
+        pooled, blocks = torch.zeros(0), []
+        for number, block in enumerate(self.blocks_of(pictures), 1):
+            pooled = block.mean((2, 3)) if number == POOLED_BLOCK else pooled
+            blocks.append(nn.functional.normalize(block, dim=1))
+        return Appearance(pooled, tuple(blocks))
+
     def distance(self, picture: Picture, truth: Picture) -> float:
-        """Perceptual distance of two pictures of one size: 0 for equal ones.
+        """`Appearance.distance` of two pictures of one size."""
+        return float(self.appearance(picture[None]).distance(self.appearance(truth[None]))[0])
 
-        At every place of each block the channel vectors are brought to unit length; the squared distances are averaged
-        over places and over the five blocks. All channels weigh the same (LPIPS learns weights from human votes).
+
+@dataclass(frozen=True, eq=False)
+class Appearance:
+    """Some pictures, seen through the network.
+
+    Attributes:
+        pooled: a vector per picture, for FID.
+        blocks: each block's activations, every place's vector of unit length.
+    """
+
+    pooled: Float[Tensor, "n 256"]
+    blocks: tuple[Tensor, ...]
+
+    def distance(self, truth: "Appearance") -> Float[Tensor, " n"]:
+        """Perceptual distance of every picture to its true one: 0 for equal ones.
+
+        The squared distances of the unit vectors are averaged over places and over the five blocks. All channels weigh
+        the same (LPIPS learns weights from human votes).
         """
-        return float(self.compare(picture[None], truth[None])[0])
-
-    def compare(
-        self, pictures: UInt8[np.ndarray, "n height width 3"], truths: UInt8[np.ndarray, "n height width 3"]
-    ) -> Float[Tensor, " n"]:
-        """`distance` of pairs."""
-        total = torch.zeros(len(pictures))
-        for block in self.blocks_of(np.concatenate([pictures, truths])):
-            a, b = nn.functional.normalize(block, dim=1).chunk(2)
-            total += (a - b).square().sum(1).mean((1, 2))
-        return total / len(BLOCKS)
+        pairs = zip(self.blocks, truth.blocks, strict=True)
+        total = torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in pairs])
+        return total.mean(0)
 
 
 def _block(number: int, inputs: int, outputs: int, convolutions: int) -> nn.Sequential:
