@@ -1,6 +1,5 @@
 """A folder of videos becomes a corpus: see `prepare_source` for one file, `prepare_corpus` for all of them."""
 
-from declaim.data.prepare.footage import PreparedClip, load_prepared, prepare, save_clip, usable_motion
 from declaim.data.prepare.options import PrepareOptions, Source
 from declaim.data.prepare.source import prepare_source
 from declaim.data.prepare.sources import find_sources
@@ -9,16 +8,11 @@ from declaim.data.tempo import at_tempo, motion_at_tempo
 
 __all__ = [
     "PrepareOptions",
-    "PreparedClip",
     "Source",
     "Summary",
     "at_tempo",
     "find_sources",
-    "load_prepared",
     "motion_at_tempo",
-    "prepare",
     "prepare_corpus",
     "prepare_source",
-    "save_clip",
-    "usable_motion",
 ]
