@@ -39,7 +39,7 @@ QUIET_SHARE = 0.1
 RIVAL_SHARE = 0.1
 """Share of the time with a second face of similar size from which nobody knows who speaks."""
 STEADY_DB = 10.0
-"""Speech pauses, music and noise do not. Between the quietest and the loudest tenth of their 20 ms pieces, all 575 clips
+"""Speech pauses, music and noise do not. Between quietest and loudest tenth of their 20 ms pieces, all 575 clips
 of talking footage of the open set hold 10.9 dB or more, half of them 30; six sound tracks under people who do not speak
 7, 8, 9.5, 16, 17 and 26: so this finds half of the music, and takes no speech for it."""
 LEAST_FPS = 15.0
