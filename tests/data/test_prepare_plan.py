@@ -10,7 +10,7 @@ from declaim.data.prepare import PrepareOptions, find_sources
 from declaim.data.prepare.shots import ShotDetector
 from declaim.data.prepare.sightings import followed
 from declaim.data.prepare.sources import hashed_split
-from declaim.data.prepare.survey import _square
+from declaim.data.prepare.survey import _pieces, _square
 from declaim.errors import ConfigError
 
 OPTIONS = PrepareOptions()
@@ -160,3 +160,15 @@ def test_the_square_holds_the_face_and_stays_in_the_picture() -> None:
     assert left + side >= 140
     assert top + side >= 160
     assert _square(boxes, 100.0, (160, 170)) == (0, 10, 160)
+
+
+def test_long_pieces_are_cut_into_equal_parts() -> None:
+    (seen,) = followed([(f, [face(0)]) for f in range(0, 3000, 5)])
+    pieces = _pieces(seen, 0, 3000, 1400, (640, 360))
+    assert [(p.start, p.stop) for p in pieces] == [(0, 1000), (1000, 2000), (2000, 3000)]
+
+
+def test_a_face_begins_and_ends_where_it_was_last_unseen() -> None:
+    (seen,) = followed([(f, [face(0)] if 20 <= f <= 60 else []) for f in range(0, 100, 5)])
+    assert [(p.start, p.stop) for p in _pieces(seen, 0, 100, 1400, (640, 360))] == [(16, 65)]
+    assert [(p.start, p.stop) for p in _pieces(seen, 18, 62, 1400, (640, 360))] == [(18, 62)]
