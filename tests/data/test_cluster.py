@@ -1,6 +1,7 @@
 """A corpus prepared on two Ray nodes, one of which is killed midway."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from declaim.assets import state
 from declaim.data.corpus import Corpus
 from declaim.data.prepare import PrepareOptions, Source, find_sources, prepare_corpus
 
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "100")  # read on import; on a busy machine 30 are too few
 ray = pytest.importorskip("ray")
 
 
@@ -49,7 +51,7 @@ def tree(folder: Path) -> dict[str, str]:
 def test_corpus_is_the_same_when_a_node_is_killed(tmp_path: Path, cluster: Any) -> None:
     """As soon as one file is done, the second node goes down with the file it has in hand."""
     (tmp_path / "in").mkdir()
-    for seed, name in enumerate(("ann", "bob", "cid", "dan")):
+    for seed, name in enumerate(("ann", "bob", "cid")):
         write_talking(tmp_path / "in" / f"{name}.mp4", seed=seed)
     (tmp_path / "in" / "broken.mp4").write_bytes(bytes(1000))
     options = PrepareOptions(picture_px=64)
@@ -68,6 +70,6 @@ def test_corpus_is_the_same_when_a_node_is_killed(tmp_path: Path, cluster: Any) 
     assert not ray.is_initialized()
     near = prepare_corpus(sources, refused, tmp_path / "near", options)
     assert far == near
-    assert (far.clips, sum(far.refused.values())) == (4, 1)
+    assert (far.clips, sum(far.refused.values())) == (3, 1)
     assert tree(tmp_path / "far") == tree(tmp_path / "near")
     assert Corpus(tmp_path / "far").verify() == []
