@@ -80,7 +80,7 @@ def _names(node: BaseModel) -> list[str]:
 
 def shown(value: Any) -> str:
     """A setting's value as ``--set`` takes it."""
-    return json.dumps(value, default=str)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def flattened(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
