@@ -36,7 +36,9 @@ def speak(parts: tuple[str | float, ...]) -> Float32[np.ndarray, " samples"]:
     """Sentences and pauses (seconds) in a row, peak at -3 dBFS."""
     voice = Kokoro(VOICE)
     pieces = [
-        np.zeros(round(part * SAMPLE_RATE), np.float32) if isinstance(part, float) else _trimmed(voice.say(part).samples)
+        np.zeros(round(part * SAMPLE_RATE), np.float32)
+        if isinstance(part, float)
+        else _trimmed(voice.say(part).samples)
         for part in parts
     ]
     samples = np.concatenate(pieces)

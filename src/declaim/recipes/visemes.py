@@ -31,10 +31,12 @@ from declaim.train.validate import mouth_figures
 from declaim.types import OnStep
 
 RELATIVES = {
-    "OY": "OW", "ZH": "SH", "SH": "CH", "CH": "JH", "JH": "CH", "NG": "N", "HH": "AH", "ER": "R", "UH": "UW",
+    "OY": "OW", "ZH": "SH", "SH": "CH", "CH": "JH", "JH": "S", "NG": "N", "HH": "AH", "ER": "R", "UH": "UW",
     "DH": "TH", "TH": "DH", "AA": "AO", "AO": "AA", "G": "K", "K": "G", "Y": "IY", "M": "B", "P": "B", "V": "F",
 }  # fmt: skip
 """Phonemes that look alike on the lips: where one is not heard often enough, the other one's mouth is used."""
+
+_RATE = 4.0
 
 CARD = """# visemes
 
@@ -53,7 +55,7 @@ class VisemesData(Section):
     """Most clips of one speaker that are used."""
     hold_out: tuple[str, ...] = ("grid-s3", "grid-s26")
     """Speakers kept for the figures."""
-    fewest: int = Field(8, gt=0)
+    fewest: int = Field(12, gt=0)
     """Phonemes heard less often take a relative's mouth."""
 
 
@@ -64,8 +66,10 @@ class VisemesSettings(Settings):
     """How long and how fast to learn."""
     data: VisemesData = VisemesData()
     """What is learnt from."""
-    closed_weight: float = Field(2.0, ge=0)
+    closed_weight: float = Field(4.0, ge=0)
     """Extra weight of the opening's error where the mouth is nearly closed."""
+    prior_weight: float = Field(0.01, ge=0)
+    """Weight of the distance of strengths, rates and lags from usual ones: some phonemes are rare."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +219,7 @@ def fit_visemes(
             closed = opening - opening.min() < 0.25 * (opening.max() - opening.min())
             weight = 1.0 + settings.closed_weight * closed
             total = total + (error @ basis).square().sum(1).mean() + (weight * (error @ unit).square()).mean()
+        total = total + settings.prior_weight * _unlikely(visemes)
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -222,6 +227,11 @@ def fit_visemes(
         if on_step:
             on_step(step + 1, train.steps)
     return _stretched(visemes, ids, clips, anatomy)
+
+
+def _unlikely(visemes: Visemes) -> Float[Tensor, ""]:
+    rates = (visemes.before - _RATE).square() + (visemes.after - _RATE).square()
+    return (visemes.strength.square() + 0.25 * rates + visemes.lag.square()).sum()
 
 
 def _with_relatives(clips: Sequence[SpokenLips], fewest: int) -> Tensor:

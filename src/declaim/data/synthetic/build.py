@@ -60,7 +60,7 @@ class SynthesisOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    minutes: float = Field(60.0, gt=0, le=6000)
+    minutes: float = Field(60.0, gt=0, le=6000, allow_inf_nan=False)
     """Minutes of speech in all, about."""
     voices: tuple[str, ...] = Field(default_factory=voices, min_length=1)
     """Who speaks."""
@@ -200,7 +200,7 @@ def speaking(phonemes: tuple[Phoneme, ...], n_frames: int) -> Bool[Tensor, " fra
         for frame in range(int(phoneme.start_s * FPS), min(n_frames, int(phoneme.stop_s * FPS) + 1)):
             begin, end = duration_s(frame), duration_s(frame + 1)
             spoken[frame] += max(0.0, min(end, phoneme.stop_s) - max(begin, phoneme.start_s))
-    return torch.tensor([spoken[frame] >= 0.5 / float(FPS) for frame in range(n_frames)])
+    return torch.tensor([spoken[frame] > 0.499 / float(FPS) for frame in range(n_frames)])
 
 
 def corpus_phonemes(corpus: Path, clip: ClipRecord) -> tuple[Phoneme, ...]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import soxr
@@ -14,7 +15,7 @@ from scipy.signal import lfilter
 
 from declaim.audio.phonemes import Phoneme
 from declaim.audio.voice import SAMPLE_RATE as VOICE_RATE
-from declaim.audio.voice import Kokoro
+from declaim.audio.voice import Utterance
 from declaim.data.synthetic.sentences import sentence
 from declaim.errors import CheckpointError
 from declaim.pretrained import atomic_file
@@ -61,7 +62,18 @@ def clip_generator(seed: int, voice: str, number: int) -> np.random.Generator:
     return np.random.default_rng((seed, key, number))
 
 
-def speak_clip(speaker: Kokoro, seed: int, number: int) -> SpokenClip:
+@runtime_checkable
+class Speaker(Protocol):
+    """Who can speak; see `declaim.audio.voice.Kokoro`."""
+
+    voice: str
+
+    def say(self, text: str, speed: float = 1.0) -> Utterance:
+        """One sentence."""
+        ...
+
+
+def speak_clip(speaker: Speaker, seed: int, number: int) -> SpokenClip:
     """Clip ``number`` of the speaker's present voice.
 
     Raises:

@@ -3,11 +3,11 @@ r"""Mouths for phonemes in time: every phoneme has a target for the lips and a s
     dominance
        |      b   \      /  AH  \     /   m
        |    ___    \    /  ____  \   /  _____         weight of a phoneme: its strength within, falling off
-       |___/___\____\__/__/____\__\_/__/_____\___     exponentially before and after it; the mouth is the
+       |___/___\____\__/__/____\__\_/__/_____\___     before and after it; the mouth is the
             frames ->                                 weighted mean of the targets
 
 Targets, strengths, rates and lags are fitted to people's tracked lips by the recipe ``visemes``.
-Paper: Cohen and Massaro, Modeling coarticulation in synthetic visual speech (1993), with weights that sum to one.
+After Cohen and Massaro, Modeling coarticulation in synthetic visual speech (1993).
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from declaim.assets import shipped
-from declaim.audio.phonemes import Phoneme
+from declaim.audio.phonemes import BILABIALS, Phoneme
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -40,6 +40,10 @@ PHONEMES = (
 """The 39 phonemes of the CMU dictionary (ARPAbet without stress), silence first."""
 _FALL = 4.0
 _LAG_S = 0.1
+_REACH_S = 0.12
+"""Beyond this distance a phoneme's say falls off faster still: a long silence is silent."""
+_CLOSING = 3.0
+"""Least strength of p, b and m. Lips that must meet do: between short open vowels the fit alone leaves them apart."""
 N_EXPRESSION = 64
 
 
@@ -61,6 +65,8 @@ class Visemes(nn.Module):
         self.before = nn.Parameter(torch.full((n,), 3.0))
         self.after = nn.Parameter(torch.full((n,), 3.0))
         self.lag = nn.Parameter(torch.zeros(n))
+        self.least: Tensor
+        self.register_buffer("least", _least_strengths(), persistent=False)
 
     def dominance(
         self,
@@ -82,7 +88,9 @@ class Visemes(nn.Module):
         early, late = (starts - lag - at).clamp(min=0.0), (at - (stops - lag)).clamp(min=0.0)
         softplus = nn.functional.softplus
         fallen = early * softplus(self.before[ids]) + late * softplus(self.after[ids])
-        return torch.softmax(self.strength[ids] - _FALL * fallen, 1)
+        far = ((early + late) / _REACH_S).square()
+        strength = torch.maximum(self.strength, self.least)[ids]
+        return torch.softmax(strength - _FALL * fallen - far, 1)
 
     def forward(
         self,
@@ -119,6 +127,10 @@ class Visemes(nn.Module):
         visemes = cls()
         load_into(visemes, load_tensors(folder / WEIGHTS_FILE), folder)
         return visemes.eval()
+
+
+def _least_strengths() -> Float[Tensor, " phonemes"]:
+    return torch.tensor([_CLOSING if name in BILABIALS else -torch.inf for name in PHONEMES])
 
 
 def spans(
