@@ -104,9 +104,10 @@ def plot(heads: dict[str, list[Judged]], names: list[str], wanted: str, path: Pa
             curve = clip.curve(5, shift, len(clip.distances) - 10)
             title = f"{label}: offset {offset(curve)}, LSE-D {lse_d(curve):.2f}, LSE-C {lse_c(curve):.2f}"
             axis.plot(range(-15, 16), curve, marker="o", markersize=3, label=title)
-        axis.set_title(f"{head} head", fontsize=10)
+        axis.set_title({"motion": "motion head", "pictures": "picture head"}[head], fontsize=10)
         axis.set_xlabel("offset in frames (positive: the picture is late)")
-        axis.legend(fontsize=7, loc="lower left")
+        axis.set_ylim(0.7, 1.7)
+        axis.legend(fontsize=8, loc="upper center")
         axis.grid(alpha=0.3)
     axes[0][0].set_ylabel("mean distance")
     figure.tight_layout()
