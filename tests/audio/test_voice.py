@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - phonetic letters look like others on purpose
 """The synthetic voice: letters, phonemes in time, and, where Kokoro is at hand, times that match the sound."""
 
 import itertools

@@ -144,7 +144,7 @@ def timed(spelt: list[str], units: list[int], samples: Float32[np.ndarray, " sam
         units: duration of each, in `UNIT`.
         samples: the sound, for telling silence.
     """
-    floor, lead = _QUIET * _loudness(samples).max(initial=0.0), round(LEAD_S * SAMPLE_RATE)
+    floor, lead = float(_QUIET * _loudness(samples).max(initial=0.0)), round(LEAD_S * SAMPLE_RATE)
     rows: list[tuple[str, int, int, int]] = []  # name, word, start, stop
     ends = np.cumsum(units) * UNIT - lead
     ends[-1] += lead
