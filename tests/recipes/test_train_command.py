@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -51,9 +52,9 @@ def spawn(tmp_path):
     """Starts a module in a process of its own; its errors go to a file."""
     started = []
 
-    def start(*arguments: str, **options) -> subprocess.Popen:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        with (tmp_path / "errors.txt").open("w") as errors:
+    def start(*arguments: str, env=None, **options) -> subprocess.Popen:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}
+        with (tmp_path / "errors.txt").open("a") as errors:
             command = [sys.executable, "-m", *arguments]
             started.append(subprocess.Popen(command, env=environment, stderr=errors, **options))
         return started[-1]
@@ -117,18 +118,24 @@ def test_terminated_run_writes_a_checkpoint(little_corpus, tmp_path, spawn):
 
 def test_two_processes_equal_one_with_the_doubled_batch(little_corpus, tmp_path, spawn):
     steps = ("--set", "train.steps=3", "--set", "train.batch_size=8")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port}  # as torchrun tells its processes
+    both = [
+        spawn("declaim", *command(little_corpus, tmp_path / "two", *steps), env={**meeting, "RANK": n, "LOCAL_RANK": n})
+        for n in ("0", "1")
+    ]
     declaim(*command(little_corpus, tmp_path / "one", *steps))
-    launcher = ("accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-                "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0")  # fmt: skip
-    two = spawn(*launcher, "-m", "declaim", *command(little_corpus, tmp_path / "two", *steps))
-    assert two.wait(WAIT_S) == 0, (tmp_path / "errors.txt").read_text()[-3000:]
     declaim(*command(little_corpus, tmp_path / "pieces", *steps, "--set", "train.accumulate=2"))
-    fewer = command(little_corpus, tmp_path / "fewer", "--set", "train.steps=3", "--set", "train.batch_size=4")
-    declaim(*fewer)
+    declaim(*command(little_corpus, tmp_path / "fewer", *steps[:2], "--set", "train.batch_size=4"))
+    assert [process.wait(WAIT_S) for process in both] == [0, 0], (tmp_path / "errors.txt").read_text()[-3000:]
+    assert "on 2 x CPU" in (tmp_path / "two" / "weights" / "README.md").read_text()
     one = state(tmp_path / "one", "weights")
     for name, same in (("two", True), ("pieces", True), ("fewer", False)):
         other = state(tmp_path / name, "weights")
-        close = [torch.allclose(value, other[n], atol=2e-6, rtol=1e-4) for n, value in one.items()]
+        # keys' biases have no gradient but rounding, which Adam blows up to its own scale
+        close = [torch.allclose(v, other[n], atol=2e-6, rtol=1e-4) for n, v in one.items() if "key_value.bias" not in n]
         assert all(close) is same, name
 
 

@@ -1,5 +1,6 @@
 """The processes of a run: one on a CPU or GPU, or many under ``accelerate launch``."""
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -28,11 +29,14 @@ def make_accelerator(config: TrainConfig) -> Any:
         from accelerate.state import AcceleratorState
     except ImportError as error:
         raise ConfigError("accelerate is not installed; run: pip install 'declaim[train]'") from error
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    # of processes without GPUs accelerate has to be told that they are CPUs', or nobody waits for anyone
+    without_gpu = launched > 1 and not torch.cuda.is_available()
     AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
     try:
         accelerator = Accelerator(
             mixed_precision=config.precision,
-            cpu=config.device == "cpu",
+            cpu=config.device == "cpu" or without_gpu,
             kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
     except ValueError as error:  # fp16 on a CPU, bf16 on an old GPU
@@ -41,6 +45,11 @@ def make_accelerator(config: TrainConfig) -> Any:
         ) from error
     if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
         raise ConfigError("train.precision=fp16 needs a GPU, and this run has none; use no or bf16")
+    if accelerator.num_processes != launched:
+        raise ConfigError(
+            f"{launched} processes were launched, but they do not find each other; launch them with accelerate launch "
+            "--multi_gpu (GPUs) or torchrun (CPUs)"
+        )
     parts = accelerator.num_processes * config.accumulate
     if config.batch_size % parts:
         raise ConfigError(
