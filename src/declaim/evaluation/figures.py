@@ -77,7 +77,7 @@ def figure(measure: Measure, records: Sequence[Record]) -> Figure:
     if not parts:
         return Figure(None)
     tops, bottoms = (np.array([pair[k] for pair in parts.values()]) for k in (0, 1))
-    value = _quotient(tops.sum(), bottoms.sum())
+    value = _quotient(float(tops.sum()), float(bottoms.sum()))
     low, high = interval(tops, bottoms)
     counted = {r.clip for r in records if r.scores.get(measure.score) is not None}
     seeds = sorted({r.seed for r in records})
@@ -122,7 +122,7 @@ def _quotient(top: float, bottom: float) -> float | None:
 
 def _total(measure: Measure, records: Sequence[Record]) -> float:
     parts = fractions(measure, records)
-    found = _quotient(sum(a for a, _ in parts.values()), sum(b for _, b in parts.values()))
+    found = _quotient(sum((a for a, _ in parts.values()), 0.0), sum((b for _, b in parts.values()), 0.0))
     return float("nan") if found is None else found
 
 

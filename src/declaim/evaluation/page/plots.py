@@ -7,7 +7,7 @@ from typing import Any
 from declaim.evaluation.judging.actors import OTHER_SPEECH, PEOPLE, STRANGERS
 from declaim.evaluation.judging.scores import BEAT_BINS_S, SPEED_BINS_DEG_S
 from declaim.evaluation.page.samples import Course, Sample
-from declaim.evaluation.page.svg import Plot, legend, span
+from declaim.evaluation.page.svg import Number, Plot, legend, span
 
 Json = dict[str, Any]
 NOD, TURN = 0, 1
@@ -56,7 +56,7 @@ def courses(samples: Sequence[Sample], row: str) -> str:
 
 
 def _course(
-    sample: Sample, takes: Sequence[Course], curves: Sequence[Sequence[float]], words: str, least: float = 0.5
+    sample: Sample, takes: Sequence[Course], curves: Sequence[Sequence[Number]], words: str, least: Number = 0.5
 ) -> str:
     seconds = max(len(curves[0]), 2) / 25
     plot = Plot((0, seconds), span(*curves, least=least), 640, 170, "seconds", words, f"{words} of {sample.name}")
@@ -118,7 +118,7 @@ def speeds(report: Json) -> str:
     )  # fmt: skip
 
 
-def _histogram(report: Json, name: str, borders: Sequence[float], *, title: str, words: str, note: str) -> str:
+def _histogram(report: Json, name: str, borders: Sequence[Number], *, title: str, words: str, note: str) -> str:
     counts = report["plots"].get(name, {})
     shown = [entry for entry in _shown(report, counts) if sum(counts[entry[0]])]
     if not shown:

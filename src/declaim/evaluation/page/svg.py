@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+Number = int | float
+
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 34.0
 """Margins in pixels, for the tick labels."""
 
@@ -25,16 +27,16 @@ class Plot:
         label: what a screen reader says.
     """
 
-    x: tuple[float, float]
-    y: tuple[float, float]
-    width: float = 460
-    height: float = 220
+    x: tuple[Number, Number]
+    y: tuple[Number, Number]
+    width: Number = 460
+    height: Number = 220
     x_label: str = ""
     y_label: str = ""
     label: str = ""
     _marks: list[str] = field(default_factory=list)
 
-    def at(self, x: float, y: float) -> tuple[float, float]:
+    def at(self, x: Number, y: Number) -> tuple[Number, Number]:
         """Where a point lies in the picture; values beyond the axes are put on their ends."""
         shares = [
             min(max((v - low) / ((high - low) or 1.0), 0.0), 1.0) for v, (low, high) in ((x, self.x), (y, self.y))
@@ -44,13 +46,13 @@ class Plot:
             self.height - BOTTOM - shares[1] * (self.height - TOP - BOTTOM),
         )
 
-    def line(self, xs: Sequence[float], ys: Sequence[float], style: str, title: str = "") -> None:
+    def line(self, xs: Sequence[Number], ys: Sequence[Number], style: str, title: str = "") -> None:
         """A curve."""
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in (self.at(x, y) for x, y in zip(xs, ys, strict=True)))
         self._marks.append(f'<polyline class="line {style}" points="{points}">{_title(title)}</polyline>')
 
     def dots(
-        self, xs: Sequence[float], ys: Sequence[float], style: str, size: float = 3.5, titles: Sequence[str] = ()
+        self, xs: Sequence[Number], ys: Sequence[Number], style: str, size: Number = 3.5, titles: Sequence[str] = ()
     ) -> None:
         """Points."""
         for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
@@ -58,21 +60,21 @@ class Plot:
             text = _title(titles[i]) if titles else ""
             self._marks.append(f'<circle class="dot {style}" cx="{a:.1f}" cy="{b:.1f}" r="{size}">{text}</circle>')
 
-    def band(self, start: float, stop: float, style: str) -> None:
+    def band(self, start: Number, stop: Number, style: str) -> None:
         """A shaded span of x."""
         a, _ = self.at(start, 0)
         b, _ = self.at(stop, 0)
         high = self.height - TOP - BOTTOM
         self._marks.append(f'<rect class="{style}" x="{a:.1f}" y="{TOP}" width="{max(b - a, 1):.1f}" height="{high}"/>')
 
-    def strip(self, start: float, stop: float, style: str) -> None:
+    def strip(self, start: Number, stop: Number, style: str) -> None:
         """A mark under the curves, along the x axis."""
         a, _ = self.at(start, 0)
         b, _ = self.at(stop, 0)
         y = self.height - BOTTOM - 5
         self._marks.append(f'<rect class="{style}" x="{a:.1f}" y="{y}" width="{max(b - a, 1):.1f}" height="4"/>')
 
-    def rule(self, *, x: float | None = None, y: float | None = None) -> None:
+    def rule(self, *, x: Number | None = None, y: Number | None = None) -> None:
         """A thin dashed line across, at a value of x or y."""
         (a, b), (c, d) = (
             (self.at(x, self.y[0]), self.at(x, self.y[1])) if x is not None else
@@ -80,7 +82,7 @@ class Plot:
         )  # fmt: skip
         self._marks.append(f'<line class="rule" x1="{a:.1f}" y1="{b:.1f}" x2="{c:.1f}" y2="{d:.1f}"/>')
 
-    def steps(self, borders: Sequence[float], heights: Sequence[float], style: str, title: str = "") -> None:
+    def steps(self, borders: Sequence[Number], heights: Sequence[Number], style: str, title: str = "") -> None:
         """A histogram as an outline."""
         xs = [b for pair in pairwise(borders) for b in pair]
         self.line(xs, [h for height in heights for h in (height, height)], style, title)
@@ -114,7 +116,7 @@ class Plot:
         return found
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
+def ticks(low: Number, high: Number, about: int = 5) -> list[Number]:
     """Round numbers within a range."""
     if not high > low:
         return [low]
@@ -126,7 +128,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     return [float(f"{k * step:.10g}") for k in range(first, last + 1)]
 
 
-def span(*values: Sequence[float], room: float = 0.06, least: float = 0.0) -> tuple[float, float]:
+def span(*values: Sequence[Number], room: Number = 0.06, least: Number = 0.0) -> tuple[Number, Number]:
     """A range that holds all values, with some room at both ends."""
     flat = [v for group in values for v in group if np.isfinite(v)] or [0.0, 1.0]
     low, high = min(flat), max(flat)
