@@ -80,7 +80,7 @@ def state(output: Path, name: str = "average") -> dict[str, torch.Tensor]:
     return load_tensors(saved_states(output)[0] / f"{name}.safetensors")
 
 
-LONG = ("--set", "train.steps=40", "--set", "train.save_every=3", "--set", "method.expression.dropout=0.2",
+LONG = ("--set", "train.steps=30", "--set", "train.save_every=3", "--set", "method.expression.dropout=0.2",
         "--set", "method.expression.speech_noise=0.5")  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_killed_run_goes_on_to_the_same_bits(little_corpus, tmp_path, spawn):
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     step = int(saved_states(cut)[0].name.removeprefix("step-"))
-    assert step < 40
+    assert step < 30
     assert not (cut / "weights").exists()
     declaim(*command(little_corpus, cut, *LONG))
     for name in ("average", "weights", "optimizer"):
@@ -102,18 +102,21 @@ def test_killed_run_goes_on_to_the_same_bits(little_corpus, tmp_path, spawn):
     assert all(torch.equal(value, weights(cut)[n]) for n, value in weights(tmp_path / "whole").items())
 
 
-def test_terminated_run_writes_a_checkpoint(little_corpus, tmp_path, spawn):
-    more = ("--set", "train.steps=100000", "--set", "train.save_every=99999", "--set", "train.validate_every=99999")
-    process = spawn("declaim", *command(little_corpus, tmp_path / "run", *more))
-    begun = time.monotonic()
-    curves = tmp_path / "run" / "curves.jsonl"
-    while not (curves.is_file() and curves.stat().st_size) and time.monotonic() - begun < WAIT_S:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(WAIT_S) == 130, (tmp_path / "errors.txt").read_text()
-    (saved,) = saved_states(tmp_path / "run")
-    last = json.loads(curves.read_text().splitlines()[-1])["step"]
-    assert int(saved.name.removeprefix("step-")) == last
+def test_terminated_run_writes_a_checkpoint(little_corpus, tmp_path, monkeypatch, capsys):
+    read = fd2talk.FD2TalkTask.batch
+
+    def terminate(self, number, rows):
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return read(self, number, rows)
+
+    monkeypatch.setattr(fd2talk.FD2TalkTask, "batch", terminate)
+    arguments = command(little_corpus, tmp_path / "run", "--set", "train.save_every=99")
+    with pytest.raises(SystemExit) as left:
+        run([a for a in arguments if a != "-q"])
+    assert left.value.code == 130
+    assert "interrupted after step 4; the same command goes on from there" in capsys.readouterr().err
+    assert [folder.name for folder in saved_states(tmp_path / "run")] == ["step-0000004"]
 
 
 def test_two_processes_equal_one_with_the_doubled_batch(little_corpus, tmp_path, spawn):
@@ -192,18 +195,20 @@ def test_nan_that_appears_while_training_is_traced_to_its_clip(little_corpus, tm
     assert all(bool(value.isfinite().all()) for value in state(output, "weights").values())
 
 
-def test_full_disk_keeps_what_was_there(little_corpus, tmp_path, spawn):
+def test_full_disk_keeps_what_was_there(little_corpus, tmp_path, capsys):
     """A limit of file size fails writes in the middle for real, as a full disk does."""
     output = tmp_path / "run"
     declaim(*command(little_corpus, output, "--stop-after", "2"))
     before = {p: p.read_bytes() for p in (output / "checkpoints").rglob("*") if p.is_file()}
-
-    def small_disk() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-
-    process = spawn("declaim", *command(little_corpus, output), preexec_fn=small_disk)
-    assert process.wait(WAIT_S) == 3
-    assert "free some space" in " ".join((tmp_path / "errors.txt").read_text().split())
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, most))
+    try:
+        with pytest.raises(SystemExit) as left:
+            run(command(little_corpus, output))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert left.value.code == 3
+    assert "free some space" in " ".join(capsys.readouterr().err.split())
     assert {p: p.read_bytes() for p in (output / "checkpoints").rglob("*") if p.is_file()} == before
     declaim(*command(little_corpus, output))
     assert (output / "weights").is_dir()

@@ -106,7 +106,7 @@ class _Run:
         self.task.module.train()
         with Interruption() as interruption:
             while progress.step < last and not stop:
-                numbers, stop = self._step(interruption.wanted)
+                numbers, stop = self._step(interruption)
                 progress.step += 1
                 progress.seconds = before + time.monotonic() - started
                 recent.append(numbers)
@@ -122,7 +122,7 @@ class _Run:
             self.curves.close()
         return self._trained(stop)
 
-    def _step(self, stop: bool) -> tuple[dict[str, float], bool]:
+    def _step(self, interruption: Interruption) -> tuple[dict[str, float], bool]:
         """One step of the optimiser; its numbers, and whether any process wants to stop after it."""
         config, number = self.config, self.progress.step
         for group in self.optimizer.param_groups:
@@ -136,7 +136,7 @@ class _Run:
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0) + value.detach() / len(pieces)
         norm = self.accelerator.clip_grad_norm_(self.task.module.parameters(), config.clip_norm)
-        told = [*sums.values(), torch.as_tensor(norm), torch.tensor(float(stop))]
+        told = [*sums.values(), torch.as_tensor(norm), torch.tensor(float(interruption.wanted))]
         *values, norm_value, wanted = mean_over_processes(self.accelerator, told).tolist()
         numbers = dict(zip(sums, values, strict=True))
         scaled = self.accelerator.scaler is not None  # fp16 leaves out steps whose gradients overflow

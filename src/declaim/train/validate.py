@@ -1,4 +1,4 @@
-"""Figures on held-out speakers while training: how well generated lips follow the truth, and how much things move."""
+"""Figures on held-out speakers while training: how well generated lips follow the truth, and how much they move."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -6,28 +6,23 @@ from collections.abc import Callable, Iterable, Sequence
 from jaxtyping import Float
 from torch import Tensor
 
+from declaim.metrics.functional.lip import mouth_correlation
+
 Figures = dict[str, float]
+Curves = tuple[str, Float[Tensor, " frames"], Float[Tensor, " frames"]]
+"""Speaker, generated opening, true opening."""
 
 
-def correlation(a: Float[Tensor, " frames"], b: Float[Tensor, " frames"]) -> float:
-    """Pearson's correlation; 0 if one of them does not move."""
-    a, b = a - a.mean(), b - b.mean()
-    size = float(a.norm() * b.norm())
-    return float(a @ b) / size if size > 1e-8 else 0.0
-
-
-def mouth_figures(
-    curves: Iterable[tuple[str, Float[Tensor, " frames"], Float[Tensor, " frames"]]],
-) -> Figures:
+def mouth_figures(curves: Iterable[Curves]) -> Figures:
     """Correlation and amplitude ratio of the mouth's opening, averaged by speaker.
 
     Args:
-        curves: (speaker, generated opening, true opening) of every clip and seed.
+        curves: of every clip and seed.
     """
     correlations: dict[str, list[float]] = defaultdict(list)
     spreads: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for speaker, generated, truth in curves:
-        correlations[speaker].append(correlation(generated, truth))
+        correlations[speaker].append(float(mouth_correlation(generated, truth)))
         spreads[speaker].append((float(generated.std()), float(truth.std())))
     ratios = [sum(g for g, _ in pairs) / sum(t for _, t in pairs) for pairs in spreads.values()]
     means = [sum(values) / len(values) for values in correlations.values()]
@@ -39,7 +34,7 @@ def opening_curves(
     clips: Sequence[tuple[str, Float[Tensor, "frames features"], Float[Tensor, "frames dim"]]],
     opening: Callable[[Float[Tensor, "frames dim"]], Float[Tensor, " frames"]],
     seeds: Sequence[int],
-) -> list[tuple[str, Float[Tensor, " frames"], Float[Tensor, " frames"]]]:
+) -> list[Curves]:
     """Generated and true mouth openings of clips (speaker, features, motion), once per seed."""
     return [
         (speaker, opening(generate(features, seed)), opening(motion))
