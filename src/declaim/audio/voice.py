@@ -178,7 +178,7 @@ def _without_gaps(
     for i, (name, word, start, stop) in enumerate(rows):
         begin, owed = (start if owed is None else owed), None
         if name == " ":
-            loud = float(_loudness(samples[start:stop]).max(initial=0.0)) >= floor
+            loud = float(_loudness(samples[start:stop]).max(initial=0.0)) > floor
             if loud and kept and kept[-1][0] != "SIL" and i + 1 < len(rows) and rows[i + 1][0] != "SIL":
                 owed = (start + stop) // 2
                 kept[-1] = (*kept[-1][:3], owed)

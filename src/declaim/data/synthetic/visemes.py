@@ -44,6 +44,8 @@ _REACH_S = 0.12
 """Beyond this distance a phoneme's say falls off faster still: a long silence is silent."""
 _CLOSING = 3.0
 """Least strength of p, b and m. Lips that must meet do: between short open vowels the fit alone leaves them apart."""
+_CLOSING_FALL = 15.0
+"""Least rate at which that falls off, so that the vowels beside them stay open."""
 N_EXPRESSION = 64
 
 
@@ -65,8 +67,11 @@ class Visemes(nn.Module):
         self.before = nn.Parameter(torch.full((n,), 3.0))
         self.after = nn.Parameter(torch.full((n,), 3.0))
         self.lag = nn.Parameter(torch.zeros(n))
+        closing = torch.tensor([name in BILABIALS for name in PHONEMES])
         self.least: Tensor
-        self.register_buffer("least", _least_strengths(), persistent=False)
+        self.register_buffer("least", torch.where(closing, _CLOSING, -torch.inf), persistent=False)
+        self.steepest: Tensor
+        self.register_buffer("steepest", torch.where(closing, _CLOSING_FALL, 0.0), persistent=False)
 
     def dominance(
         self,
@@ -86,8 +91,8 @@ class Visemes(nn.Module):
         at = (torch.arange(n_frames) + 0.5)[:, None] / float(FPS)
         lag = _LAG_S * torch.tanh(self.lag[ids])
         early, late = (starts - lag - at).clamp(min=0.0), (at - (stops - lag)).clamp(min=0.0)
-        softplus = nn.functional.softplus
-        fallen = early * softplus(self.before[ids]) + late * softplus(self.after[ids])
+        before, after = (nn.functional.softplus(rate) for rate in (self.before, self.after))
+        fallen = early * torch.maximum(before, self.steepest)[ids] + late * torch.maximum(after, self.steepest)[ids]
         far = ((early + late) / _REACH_S).square()
         strength = torch.maximum(self.strength, self.least)[ids]
         return torch.softmax(strength - _FALL * fallen - far, 1)
@@ -127,10 +132,6 @@ class Visemes(nn.Module):
         visemes = cls()
         load_into(visemes, load_tensors(folder / WEIGHTS_FILE), folder)
         return visemes.eval()
-
-
-def _least_strengths() -> Float[Tensor, " phonemes"]:
-    return torch.tensor([_CLOSING if name in BILABIALS else -torch.inf for name in PHONEMES])
 
 
 def spans(
