@@ -188,7 +188,7 @@ def test_a_corpus_without_pictures_is_told(corpus_folder, methods, tmp_path):
         c.model_copy(update={"files": {k: f for k, f in c.files.items() if k != "picture"}}) for c in found.clips
     ]
     write_lines(bare / CLIPS_FILE, without)
-    with pytest.raises(ConfigError, match="3 of 3 clips .* have no pictures .* --no-pictures"):
+    with pytest.raises(ConfigError, match=r"3 of 3 clips .* have no pictures .* --no-pictures"):
         evaluate(Corpus(bare), tmp_path / "r", wishes(methods, pictures=True))
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 Better = Literal["high", "low", "people", "one", "zero", "none"]
 """Which way is better; ``people``: near to the value of real people."""
-Group = Literal["lips", "sync", "movement", "takes", "re-enactment", "generated pictures"]
+Group = Literal["lips", "sync", "amplitude", "movement", "takes", "re-enactment", "generated pictures"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ EXPERT, IDENTITY, FEATURES, TRACKER = "declaim sync expert", "MobileFaceNet", "V
 def amplitude(part: str, title: str, *, low: float | None = None, high: float | None = None) -> Measure:
     """Amplitude of one motion part against people's."""
     return Measure(
-        f"amplitude_{part}", f"amplitude, {title}", "movement",
+        f"amplitude_{part}", f"amplitude, {title}", "amplitude",
         f"Standard deviation over time of {title}: mean over speakers generated, divided by mean over speakers true.",
         "one", f"sd_{part}", f"true_sd_{part}", low=low, high=high, main=part in ("mouth", "rotation"),
     )  # fmt: skip
@@ -114,7 +114,7 @@ MOVEMENT = (
     amplitude("gaze", "gaze"),
     amplitude("rotation", "head rotation", low=0.6, high=1.4),
     amplitude("translation", "head translation"),
-    Measure("fdd", "FDD", "movement",
+    Measure("fdd", "FDD", "amplitude",
             "Mean over the points of eyes, irises and brows of the temporal standard deviation of position, truth "
             "minus generated: positive where the truth is livelier.", "zero", "fdd_cm", unit="cm", digits=3),
     Measure("silence", "mouth in pauses", "movement",

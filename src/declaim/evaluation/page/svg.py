@@ -9,7 +9,7 @@ import numpy as np
 
 Number = int | float
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 34.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 24.0, 34.0
 """Margins in pixels, for the tick labels."""
 
 
@@ -93,7 +93,7 @@ class Plot:
         words = [
             f'<text class="axis" x="{(LEFT + self.width - RIGHT) / 2:.0f}" y="{self.height - 4:.0f}" '
             f'text-anchor="middle">{escape(self.x_label)}</text>',
-            f'<text class="axis" x="2" y="{TOP + 2:.0f}" dominant-baseline="hanging">{escape(self.y_label)}</text>',
+            f'<text class="axis" x="2" y="2" dominant-baseline="hanging">{escape(self.y_label)}</text>',
         ]
         return (
             f'<svg viewBox="0 0 {self.width:.0f} {self.height:.0f}" role="img" aria-label="{escape(self.label)}">'
