@@ -6,8 +6,8 @@ Everything is prepared from scratch into a temporary folder: in this process wit
 one worker process, by N, and on a Ray cluster if one is named (``local`` starts one here).
 
 Scaling efficiency is T1 / (N TN). Two of them are told: of the whole run, with the start of the processes, which a long
-run does not feel; and of the time after every worker has its first file behind it. CPU seconds are told as well: they
-hardly depend on what else the machine does.
+run does not feel; and of the time in which all workers are at work, from the N-th result to the N-th last. CPU seconds
+are told as well: they hardly depend on what else the machine does.
 """
 
 import argparse
@@ -119,14 +119,14 @@ def scaled(sources: Sequence[Source], options: PrepareOptions, n: int, ray: str 
         else:
             executors.run(function, sources, ray=ray, on_result=on_result)
         wall, cpu = time.perf_counter() - started, _children_cpu() - cpu
-    begun = sum(length for _, length in ends[:n])
     total = sum(length for _, length in ends)
+    steady = ends[n - 1 : len(ends) - n + 1]  # before, some start; after, some have nothing left to do
     return {
         "workers": n,
         "wall_s": wall,
         "first_result_s": ends[0][0],
         "clip_s_per_s": total / wall,
-        "steady_clip_s_per_s": (total - begun) / (ends[-1][0] - ends[n - 1][0]),
+        "steady_clip_s_per_s": sum(length for _, length in steady[1:]) / (steady[-1][0] - steady[0][0]),
         "cpu_s": cpu if ray is None else None,
         "clip_s_per_cpu_s": total / cpu if ray is None else None,
     }

@@ -53,6 +53,16 @@ def test_pool_raises_what_the_function_raised(tmp_path: Path) -> None:
     assert "in work\n" in caught.value.__notes__[0]
 
 
+def test_script_without_a_guard_is_told(tmp_path: Path) -> None:
+    """Its workers run the script again and die: once, not once for every item."""
+    script = tmp_path / "unguarded.py"
+    script.write_text("from declaim.data.executors import run\nrun(str, range(100), workers=2, on_result=print)\n")
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=100, check=False)
+    assert result.stderr.splitlines()[-1].startswith("declaim.errors.CapacityError: a worker process died at its start")
+    assert result.stderr.count("RuntimeError") <= 2
+    assert result.stdout == ""
+
+
 def test_empty_work(tmp_path: Path) -> None:
     assert outcomes(tmp_path, [], workers=3) == {}
 

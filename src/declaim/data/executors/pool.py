@@ -23,6 +23,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from declaim.data.executors.lost import WorkerLost
+from declaim.errors import CapacityError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,10 +34,11 @@ GRACE_S = 10.0
 """Time that a worker has to tidy up before it is killed."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Worker:
     process: BaseProcess
     pipe: Connection
+    ready: bool = False
 
 
 @dataclass
@@ -51,7 +53,11 @@ def run_in_pool(
     workers: int,
     on_result: Callable[[Item, Result | WorkerLost], None],
 ) -> None:
-    """Run ``function`` on every item in ``workers`` processes; the rules are in `declaim.data.executors`."""
+    """Run ``function`` on every item in ``workers`` processes; the rules are in `declaim.data.executors`.
+
+    Raises:
+        CapacityError: processes die before they begin.
+    """
     queue = deque(_Job(item) for item in items)
     busy: dict[Connection, tuple[_Worker, _Job[Item]]] = {}
     idle: list[_Worker] = []
@@ -65,8 +71,12 @@ def run_in_pool(
                 with suppress(OSError):  # it died while idle: its closed pipe is found below
                     worker.pipe.send((job.item,))
             for pipe in wait(list(busy)):
-                worker, job = busy.pop(pipe)  # type: ignore[call-overload]
+                worker, job = busy[pipe]  # type: ignore[index]
                 outcome = _receive(worker)
+                if outcome is None:
+                    worker.ready = True
+                    continue
+                del busy[worker.pipe]
                 if not isinstance(outcome, WorkerLost):
                     idle.append(worker)
                     on_result(job.item, outcome[0])
@@ -113,6 +123,8 @@ def _serve(function: Callable[[Any], object], pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     warnings.simplefilter("ignore")  # it would write over the parent's bars; what matters is in the results
+    with suppress(OSError):
+        pipe.send(None)  # ready
     while True:
         try:
             (item,) = pipe.recv()
@@ -138,19 +150,29 @@ def _leave(*_: object) -> None:
     sys.exit(143)
 
 
-def _receive(worker: _Worker) -> tuple[Any] | WorkerLost:
-    """The answer, boxed; `WorkerLost` if it died.
+def _receive(worker: _Worker) -> tuple[Any] | WorkerLost | None:
+    """The answer, boxed; `WorkerLost` if it died; None if it has just begun.
 
     Raises:
+        CapacityError: it died before it began.
         Exception: what the function raised.
     """
     try:
-        result, error = worker.pipe.recv()
+        message = worker.pipe.recv()
     except (EOFError, OSError):
         worker.pipe.close()
         worker.process.join(GRACE_S)
         code = worker.process.exitcode
-        return WorkerLost(1, f"signal {-code}" if code is not None and code < 0 else f"exit code {code}")
+        detail = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        if not worker.ready:
+            raise CapacityError(
+                f"a worker process died at its start ({detail}); free some memory, or use one worker; a script of your "
+                "own must call this under: if __name__ == '__main__'"
+            ) from None
+        return WorkerLost(1, detail)
+    if message is None:
+        return None
+    result, error = message
     if error is not None:
         raise error
     return (result,)
