@@ -73,7 +73,7 @@ def corpus(corpus_folder: Path):
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def methods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """``--weights`` of the methods ``replay``, ``still`` and ``chance``, registered while the tests run."""
     from declaim.registry import METHODS

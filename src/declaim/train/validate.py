@@ -9,8 +9,8 @@ from torch import Tensor
 from declaim.metrics.functional.lip import mouth_correlation
 
 Figures = dict[str, float]
-Curves = tuple[str, Float[Tensor, " frames"], Float[Tensor, " frames"]]
-"""Speaker, generated opening, true opening."""
+Curves = tuple[str, Float[Tensor, " _"], Float[Tensor, " _"]]
+"""Speaker, generated opening (frames,), true opening (frames,)."""
 
 
 def mouth_figures(curves: Iterable[Curves]) -> Figures:
@@ -31,7 +31,7 @@ def mouth_figures(curves: Iterable[Curves]) -> Figures:
 
 def opening_curves(
     generate: Callable[[Float[Tensor, "frames features"], int], Float[Tensor, "frames dim"]],
-    clips: Sequence[tuple[str, Float[Tensor, "frames features"], Float[Tensor, "frames dim"]]],
+    clips: Sequence[tuple[str, Float[Tensor, "_ features"], Float[Tensor, "_ dim"]]],
     opening: Callable[[Float[Tensor, "frames dim"]], Float[Tensor, " frames"]],
     seeds: Sequence[int],
 ) -> list[Curves]:

@@ -274,10 +274,10 @@ class _Easel:
         vectors = self.gallery.identity.embed(np.stack([face for pair in found for face in pair]))
         return float((vectors[::2] * vectors[1::2]).sum(1).mean())
 
-    def _pooled(self, heads: Sequence[Picture]) -> Float[Tensor, "n 256"]:
+    def _pooled(self, heads: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Float[Tensor, "n 256"]:
         return self.gallery.features.pooled(self._crops(heads))
 
-    def _crops(self, heads: Sequence[Picture]) -> UInt8[np.ndarray, "n side side 3"]:
+    def _crops(self, heads: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "n side side 3"]:
         size = (self.gallery.side, self.gallery.side)
         small = [cv2.resize(np.ascontiguousarray(head), size, interpolation=cv2.INTER_AREA) for head in heads]
         return np.stack(small)

@@ -8,6 +8,7 @@ from declaim.evaluation.judging.actors import PEOPLE
 from declaim.evaluation.markdown import best, is_stranger, number, title, where
 
 Json = dict[str, Any]
+BEST = ' class="best"'
 
 
 def group_table(report: Json, name: str, chosen: Sequence[Json]) -> str:
@@ -112,4 +113,4 @@ def _cell(measure: Json, figure: Json | None, is_best: bool) -> str:
     )
     if measure["key"].endswith("_fid"):
         below = f"<small>{figure['clips']} pictures</small>"
-    return f"<td{' class=best' if is_best else ''}>{number(measure, figure['value'])}{below}</td>"
+    return f"<td{BEST if is_best else ''}>{number(measure, figure['value'])}{below}</td>"
