@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from declaim.audio.phonemes import Phoneme, align, frame_spans, grid_words
 from declaim.errors import ConfigError
 from declaim.media import read_audio
-from declaim.audio.phonemes import Phoneme, align, frame_spans, grid_words
 from declaim.timebase import SAMPLE_RATE
 from declaim.types import Speech
 

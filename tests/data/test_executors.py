@@ -77,10 +77,12 @@ def test_interrupt_stops_the_workers_and_lets_them_tidy_up(tmp_path: Path) -> No
     """Both workers are in the middle of a file when Ctrl-C reaches the whole group, as a terminal sends it."""
     script = tmp_path / "busy.py"
     script.write_text("""if True:
-        import sys, time
+        import signal, sys, time
         from functools import partial
         from pathlib import Path
         from declaim.data.executors import run
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, shells ignore it
 
         def work(folder, item):
             unfinished = folder / f"{item}.partial"

@@ -5,12 +5,17 @@ import re
 import shutil
 
 import pytest
+import torch
 
 from declaim.assets import state
 from declaim.data.corpus import CLIPS_FILE, Corpus
 from declaim.errors import CheckpointError, ConfigError
 from declaim.evaluation import run
+from declaim.evaluation.judging.performance import Performance
+from declaim.evaluation.judging.scores import in_step
 from declaim.evaluation.run import Wishes, evaluate
+from declaim.face.layouts import FACE64
+from declaim.types import Motion
 
 pytestmark = pytest.mark.footage
 
@@ -221,4 +226,24 @@ def test_sync_scores_tell_truth_from_strangers(corpus, methods, tmp_path):
     people, stranger, replay = (figures(report, r) for r in ("people", "people-other-speech", "replay"))
     assert people["lse_d"] < stranger["lse_d"] and people["lse_c"] > stranger["lse_c"]
     assert replay["lse_d"] == pytest.approx(people["lse_d"], rel=1e-3) and people["sync_offset_size"] <= 1
+    assert replay["mouth_correlation_in_step"] == people["mouth_correlation_in_step"] == 1.0
     assert "Offset curves" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_late_footage_is_brought_into_step():
+    wide = torch.rand(140, generator=torch.Generator().manual_seed(0)).cumsum(0).sin()
+    points = torch.zeros(1, 1, 3)
+    motion = Motion(torch.zeros(120, FACE64.dim), FACE64)
+
+    def says(opening):
+        take = Performance(motion, points.expand(len(opening), -1, -1), torch.zeros(len(opening), 3))
+        take.__dict__["opening"] = opening
+        return take
+
+    take, late_truth = says(wide[10:130]), says(wide[7:127])
+    assert in_step(take, late_truth, 3.0) == pytest.approx(1.0, abs=1e-5)
+    unshifted = in_step(take, late_truth, None)
+    assert unshifted < 0.9
+    assert in_step(take, late_truth, 6.0) == unshifted, "no camera is so late"
+    short = says(wide[10:100]), says(wide[7:97])
+    assert in_step(*short, 3.0) == in_step(*short, None), "too short to be sure"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from declaim.errors import CapacityError, ConfigError, NoAudio, Unreadable, Unwritable
+from declaim.errors import ConfigError, NoAudio, Unreadable, Unwritable
 from declaim.media import probe, read_audio, read_frames, stream_sound, write_video
 from declaim.types import Frames, Speech
 

@@ -108,6 +108,16 @@ def test_mouth_lag_finds_a_known_shift(late):
     assert lip.mouth_lag(wide[10 - late : 90 - late], wide[10:90]) == late
 
 
+@pytest.mark.parametrize("late", [-4, -1, 0, 3])
+def test_a_late_mouth_correlates_once_shifted(late):
+    wide = torch.rand(120, generator=torch.Generator().manual_seed(0))
+    generated, truth = wide[10 - late : 90 - late], wide[10:90]
+    assert float(lip.shifted_correlation(generated, truth, late)) == pytest.approx(1.0, abs=1e-6)
+    assert abs(float(lip.shifted_correlation(generated, truth, late + 1))) < 0.5
+    with pytest.raises(ConfigError, match="leaves nothing of 80"):
+        lip.shifted_correlation(generated, truth, -79)
+
+
 def test_mouth_lag_of_a_still_mouth_is_none_and_short_clips_are_refused():
     assert lip.mouth_lag(torch.ones(80), torch.rand(80)) == 0
     with pytest.raises(ConfigError, match="at least 20 frames"):

@@ -15,7 +15,7 @@ from declaim.evaluation.figures import Record
 from declaim.evaluation.judging import actors as rows
 from declaim.evaluation.judging.actors import Actor, held_still, mean_face
 from declaim.evaluation.judging.performance import Performance, Reference, doubled
-from declaim.evaluation.judging.scores import histograms, movement_in_gap, score, sync_scores
+from declaim.evaluation.judging.scores import histograms, in_step, movement_in_gap, score, sync_scores
 from declaim.evaluation.judging.store import Store
 from declaim.evaluation.protocol import GAP_CLIP_FRAMES, EvaluationProtocol, others
 from declaim.face.model import FaceModel
@@ -200,6 +200,7 @@ class _Bench:
     def __init__(self, stage: Stage, reference: Reference, features: Tensor | None) -> None:
         self.stage, self.reference, self.features = stage, reference, features
         self.made: Made = {"records": [], "curves": {}, "histograms": {}}
+        self.late: float | None = None
 
     def judge(self, row: str, seed: int, take: Performance, borders: Callable[[int], list[int]] | None = None) -> None:
         """Add the scores of one take in one row."""
@@ -208,6 +209,11 @@ class _Bench:
             known = row in (rows.PEOPLE, rows.STRANGERS)
             found, curve = sync_scores(self.stage.expert, self.features, take, valid=known)
             scores |= found
+            if row == rows.PEOPLE:
+                self.late = found["sync_offset"]
+            scores["mouth_correlation_in_step"] = (
+                1.0 if row == rows.PEOPLE else in_step(take, self.reference.truth, self.late)
+            )
             if curve:
                 self.made["curves"].setdefault(row, []).append(curve)
         clip = self.reference.clip

@@ -21,6 +21,9 @@ SPEED_BINS_DEG_S = torch.linspace(0, 60, 31)
 BEAT_BINS_S = torch.linspace(0, 0.6, 25)
 """Borders of the histogram of distances from audio beats to motion beats, seconds."""
 
+MOST_LATE, LONG_ENOUGH = 5, 100
+"""Greatest offset of footage that is believed, in frames; and least frames of its clip."""
+
 
 def score(take: Performance, reference: Reference, borders: list[int]) -> Scores:
     """All motion scores of a take, judged by a clip (cut to the shorter one).
@@ -96,6 +99,18 @@ def against_truth(take: Performance, truth: Performance) -> Scores:
         "mod_cm": float(lip.mod(take.points, truth.points)),
         "fdd_cm": float(lip.fdd(take.points, truth.points)),
     }
+
+
+def in_step(take: Performance, truth: Performance, late: float | None) -> float:
+    """Mouth correlation with a truth whose picture comes ``late`` frames after its sound, brought into step.
+
+    Offsets of more than `MOST_LATE` frames, and those of clips of less than `LONG_ENOUGH` frames, are taken for the
+    sync expert's mistakes: the clip stays as it is.
+    """
+    sure = late is not None and abs(late) <= MOST_LATE and len(truth) >= LONG_ENOUGH
+    frames = min(len(take), len(truth))
+    shift = -round(late) if sure and late is not None else 0
+    return float(lip.shifted_correlation(take.opening[:frames], truth.opening[:frames], shift))
 
 
 def movement_in_gap(opening: Tensor, first: int, gap: int) -> float:

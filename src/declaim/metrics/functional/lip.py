@@ -139,11 +139,25 @@ def mouth_lag(generated: Float[Tensor, " frames"], truth: Float[Tensor, " frames
     if frames < 4 * reach:
         raise ConfigError(f"a lag of up to {reach} frames needs at least {4 * reach} frames, got {frames}")
     shifts = sorted(range(-reach, reach + 1), key=abs)
-    scores = [
-        float(mouth_correlation(generated[max(s, 0) : frames + min(s, 0)], truth[max(-s, 0) : frames - max(s, 0)]))
-        for s in shifts
-    ]
+    scores = [float(shifted_correlation(generated, truth, s)) for s in shifts]
     return shifts[scores.index(max(scores))]
+
+
+def shifted_correlation(
+    generated: Float[Tensor, " frames"], truth: Float[Tensor, " frames"], late: int
+) -> Float[Tensor, ""]:
+    """`mouth_correlation` of ``generated[t + late]`` with ``truth[t]``, over the frames that both have.
+
+    Raises:
+        ConfigError: less than two frames are left.
+    """
+    _same_shape(generated, truth)
+    frames = len(truth)
+    if abs(late) > frames - 2:
+        raise ConfigError(f"a shift of {late} frames leaves nothing of {frames} to compare")
+    return mouth_correlation(
+        generated[max(late, 0) : frames + min(late, 0)], truth[max(-late, 0) : frames - max(late, 0)]
+    )
 
 
 def relative_opening(opening: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
