@@ -1,1 +1,1 @@
-"""Measurements of declaim's figures: ``python -m benchmarks`` runs them all, ``python -m benchmarks.motion`` one."""
+"""Measurements of declaim's figures: ``python -m benchmarks`` runs them all, ``python -m benchmarks.renderer`` one."""

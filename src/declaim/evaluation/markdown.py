@@ -4,13 +4,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from declaim.errors import ConfigError
-from declaim.evaluation.judging.actors import PEOPLE
+from declaim.evaluation.judging.actors import OTHER_SPEECH, PEOPLE, REDRAWN, STILL
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 """Between these two lines of the README stands the generated table."""
 
 Json = dict[str, Any]
 _NONE = "-"
+REENACTMENT = "re-enactment"
+"""Group of the metrics of tracked motion drawn again."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -121,28 +123,36 @@ def full(report: Json) -> str:
 
 
 def readme_table(report: Json) -> str:
-    """The README's table: people, floor and the methods' main figures."""
-    people = _people(report)
+    """The README's tables: the methods' main figures beside floor and people; and what the renderer costs."""
+    by_key = {row["key"]: row for row in report["rows"]}
     methods = [row for row in report["rows"] if row["kind"] == "method"]
-    floors = [
-        row for row in report["rows"] if row["key"].endswith("-other-speech") and row["key"] != "people-other-speech"
-    ]
-    stills = [row for row in report["rows"] if row["key"] == "held-still"]
-    columns = [*methods, *floors[:1], *stills, people]
-    lines = []
-    for measure in report["measures"]:
-        if measure.get("main"):
-            cells = [
-                shown(measure, row["figures"].get(measure["key"]), interval=row["kind"] == "method") for row in columns
-            ]
-            seen = f", {measure['network']}" if "network" in measure else ""
-            lines.append((f"{title(measure)}{where(measure)}{seen}", *cells))
+    floors = [by_key[key] for row in methods[:1] if (key := row["key"] + OTHER_SPEECH) in by_key]
+    stills = [by_key[key] for key in (STILL,) if key in by_key]
+    main = [m for m in report["measures"] if m.get("main")]
+    drawn = [m for m in main if m["group"] == REENACTMENT]
+    spoken = [m for m in main if m["group"] != REENACTMENT]
+    parts = [_main_table(spoken, [*methods, *floors, *stills, by_key[PEOPLE]], methods)]
+    if REDRAWN in by_key and drawn:
+        parts.append(_main_table(drawn, [by_key[REDRAWN], *stills, by_key[PEOPLE]], [by_key[REDRAWN]]))
     p = report["protocol"]
-    note = (
+    parts.append(
         f"*{p['clips']} clips of {p['speakers']} unseen people, seeds {', '.join(map(str, p['seeds']))}; in brackets "
         f"95 % intervals over speakers; protocol {p['version']}-{p['fingerprint']}.*"
     )
-    return table(("", *(row["title"] for row in columns)), lines) + "\n\n" + note
+    return "\n\n".join(parts)
+
+
+def _main_table(chosen: Sequence[Json], columns: Sequence[Json], bold: Sequence[Json]) -> str:
+    lines = []
+    for measure in chosen:
+        cells = []
+        for row in columns:
+            cell = shown(measure, row["figures"].get(measure["key"]), interval=row in bold)
+            value, space, rest = cell.partition(" ")
+            cells.append(f"**{value}**{space}{rest}" if row in bold and cell != _NONE else cell)
+        seen = f" ({measure['network']})" if "network" in measure else ""
+        lines.append((f"{title(measure)}{where(measure)}{seen}", *cells))
+    return table(("", *(row["title"] for row in columns)), lines)
 
 
 def with_table(text: str, report: Json) -> str:
