@@ -66,6 +66,8 @@ def test_long_speech_is_streamed_in_blocks_and_does_not_depend_on_what_comes_lat
 
 
 def test_seams_are_no_jumps(encoder):
+    if assets.state(encoder.name) != "complete":
+        pytest.skip(f"trained weights only: declaim assets pull {encoder.name}")
     rows = encoder.encode(babble(40.0))[:, :-PROSODY_DIM]
     change = rows.diff(dim=0).norm(dim=1)
     seam = change[STEP : STEP + (PIECE - STEP)]

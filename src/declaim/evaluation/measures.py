@@ -73,7 +73,7 @@ def amplitude(part: str, title: str, *, low: float | None = None, high: float | 
 LIPS = (
     Measure("mouth_correlation", "mouth correlation", "lips",
             "Pearson correlation of the mouth's opening with the truth's, per clip; 0 for a mouth that never moves.",
-            "high", low=0.60, main=True),
+            "high", low=0.70, main=True),
     Measure("mouth_correlation_in_step", "mouth correlation, footage in step", "lips",
             "The same where clips of 4 s and more whose picture is early or late are first shifted by the offset that "
             "the sync expert finds in the people themselves (up to 5 frames), whatever the method does.",

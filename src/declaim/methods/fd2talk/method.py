@@ -24,7 +24,7 @@ from declaim.methods.fd2talk.network import MotionDenoiser
 from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
 from declaim.methods.fd2talk.objective import first_stage_losses
 from declaim.methods.fd2talk.sampling import joined, sample_window
-from declaim.methods.fd2talk.silence import lip_gate
+from declaim.methods.fd2talk.silence import calmed
 from declaim.methods.fd2talk.smoothing import smoothed
 from declaim.pretrained import (
     CARD_FILE,
@@ -167,7 +167,7 @@ class FD2Talk(nn.Module):
     ) -> Motion:
         """`generate` for speech features that come in consecutive blocks; memory holds one window of them.
 
-        ``active`` says which frames hold speech (all of them if it is left out): in pauses the lips come to rest.
+        ``active`` says which frames hold speech (all of them if it is left out): in pauses the lips are calm.
         """
         _check_scales(pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale)
         visited = spaced_steps(len(self.schedule), self.config.sampling_steps if steps is None else steps)
@@ -238,14 +238,14 @@ class FD2Talk(nn.Module):
         pose_scale: float,
         expression_scale: float,
     ) -> Float[Tensor, "frames dim"]:
-        """Motion in its own units with the amplitudes asked for and the lips at rest in pauses."""
+        """Motion in its own units with the amplitudes asked for and calm lips in pauses."""
         units, config = self.normalizer, self.config
         expression = units.scale_lips(normal[:, :N_EXPRESSION], config.lip_gain)
         values = units.raw_motion(torch.cat([expression, normal[:, N_EXPRESSION:]], 1))
         lips = values[:, :N_EXPRESSION] @ units.lip_basis @ units.lip_basis.T
         others = smoothed(values[:, :N_EXPRESSION] - lips, config.face_smoothing)
         if active is not None:
-            lips = lips * lip_gate(active)[:, None]
+            lips = calmed(lips, active)
         pose = smoothed(values[:, N_EXPRESSION:], config.pose_smoothing)
         values[:, :N_EXPRESSION] = expression_scale * (lips + others)
         values[:, N_EXPRESSION:] = pose * (pose_scale * float(units.pose_amplitude))
