@@ -224,6 +224,8 @@ def test_mistakes_are_one_sentence(little_corpus, tmp_path, capsys):
     assert "--corpus and --output are needed" in refused(capsys, "train", "fd2talk")
     assert "is no corpus" in refused(capsys, *command(tmp_path, output))
     assert "names dora" in refused(capsys, *command(little_corpus, output, "--set", "data.hold_out=dora"))
+    wide = refused(capsys, *command(little_corpus, output, "--set", "method.speech_dim=700"))
+    assert "wide, and the setting speech_dim says 700" in wide
     assert not (output / "weights").exists()
 
 

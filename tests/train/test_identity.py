@@ -14,6 +14,7 @@ def test_the_same_run_goes_on(tmp_path):
 
 def test_another_run_is_refused_by_name_and_values(tmp_path):
     claim_folder(tmp_path / "run", RUN)
+    (tmp_path / "run" / "checkpoints").mkdir()
     with pytest.raises(ConfigError, match=r"train.steps=10 \(now 20\); choose another folder"):
         claim_folder(tmp_path / "run", {**RUN, "train.steps": 20})
     many = dict.fromkeys((*RUN, "new", "newer"), "x")
@@ -25,12 +26,19 @@ def test_another_run_is_refused_by_name_and_values(tmp_path):
         claim_folder(tmp_path / "run", {**RUN, "train.steps": 20}, "never")
 
 
+def test_a_run_that_failed_before_it_began_stands_in_nobodys_way(tmp_path):
+    claim_folder(tmp_path / "run", RUN)
+    claim_folder(tmp_path / "run", {**RUN, "train.steps": 20}, "never")
+    assert '"train.steps": 20' in (tmp_path / "run" / "run.json").read_text()
+
+
 def test_other_folders_are_left_alone(tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"precious")
     with pytest.raises(ConfigError, match="not empty and holds no run"):
         claim_folder(tmp_path, RUN)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{")
+    (tmp_path / "run" / "checkpoints").mkdir()
     with pytest.raises(CheckpointError, match="damaged"):
         claim_folder(tmp_path / "run", RUN)
 

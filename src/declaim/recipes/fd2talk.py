@@ -200,7 +200,7 @@ class FD2TalkRecipe:
         wanted = [*((record, 1.0) for record in [*learnt, *held]), *others]
         loaded = []
         for record, tempo in wanted:
-            loaded.append(load_clip(corpus, record, settings.method.encoder, tempo))
+            loaded.append(load_clip(corpus, record, settings.method.encoder, tempo, settings.method.speech_dim))
             if on_step:
                 on_step(len(loaded), len(wanted))
         originals = len(learnt) + len(held)
@@ -247,11 +247,12 @@ def first_of_each(clips: Sequence[ClipRecord], most: int) -> list[str]:
     return kept
 
 
-def load_clip(corpus: Corpus, record: ClipRecord, encoder: str, tempo: float) -> Clip:
+def load_clip(corpus: Corpus, record: ClipRecord, encoder: str, tempo: float, speech_dim: int) -> Clip:
     """One clip at one tempo; frames that either the sound or the picture lacks are dropped.
 
     Raises:
-        ConfigError: the corpus was not prepared with this encoder and tempo, or is damaged.
+        ConfigError: the corpus was not prepared with this encoder and tempo, its features are not ``speech_dim`` wide,
+            or it is damaged.
     """
     if features_key(encoder, tempo) not in record.files:
         raise ConfigError(
@@ -259,6 +260,11 @@ def load_clip(corpus: Corpus, record: ClipRecord, encoder: str, tempo: float) ->
             "corpus with them, or choose others (method.encoder, data.tempos)"
         )
     features, motion = corpus.features(record, encoder, tempo), corpus.motion(record)
+    if features.shape[1] != speech_dim:
+        raise ConfigError(
+            f"features of {encoder} are {features.shape[1]} wide, and the setting speech_dim says {speech_dim}; "
+            f"add --set method.speech_dim={features.shape[1]} (for sync-expert: network.speech_dim)"
+        )
     for what, values in (("features", features), ("motion", motion.values)):
         if not bool(values.isfinite().all()):
             raise ConfigError(

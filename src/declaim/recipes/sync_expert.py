@@ -213,7 +213,7 @@ class _Reader:
         self.corpus, self.network, self.total, self.on_step, self.done = corpus, network, total, on_step, 0
 
     def __call__(self, record: ClipRecord, tempo: float) -> Clip:
-        clip = load_clip(self.corpus, record, self.network.encoder, tempo)
+        clip = load_clip(self.corpus, record, self.network.encoder, tempo, self.network.speech_dim)
         if self.network.picture_channels and PICTURE in record.files:
             read_mouths(self.corpus, record)  # cut now, while progress is told; read again from the cache
         self.done += 1

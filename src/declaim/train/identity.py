@@ -15,7 +15,7 @@ Resume = Literal["auto", "never", "force"]
 
 
 def claim_folder(run: Path, identity: Mapping[str, Any], resume: Resume = "auto", *, write: bool = True) -> None:
-    """Make a folder this run's own, or see that it is.
+    """Make a folder this run's own, or see that it is. A run that made nothing yet may become another one.
 
     Args:
         run: the folder; made if it is not there.
@@ -28,7 +28,7 @@ def claim_folder(run: Path, identity: Mapping[str, Any], resume: Resume = "auto"
         CheckpointError: ``run.json`` is damaged.
     """
     path = run / RUN_FILE
-    if path.is_file():
+    if path.is_file() and any(entry != path for entry in run.iterdir()):
         if resume == "never":
             raise ConfigError(f"{run} holds a run already; choose another folder, or go on with --resume auto")
         differences = _differences(_read(path), json.loads(json.dumps(dict(identity))))
@@ -37,7 +37,7 @@ def claim_folder(run: Path, identity: Mapping[str, Any], resume: Resume = "auto"
                 f"{run} holds a run with {' and '.join(differences)}; choose another folder, or go on all the same "
                 "with --resume force"
             )
-    elif run.is_dir() and any(run.iterdir()) and write:
+    elif run.is_dir() and any(entry != path for entry in run.iterdir()) and write:
         raise ConfigError(f"{run} is not empty and holds no run; choose another folder")
     if write:
         try:
