@@ -11,7 +11,9 @@ from declaim.apps.cli.progress import console, stages
 
 def synthesize(
     output: Annotated[Path, typer.Option("--output", "-o", help="The corpus: a new folder, or one to be completed.")],
-    minutes: Annotated[float, typer.Option(help="Minutes of speech, about.")] = 60.0,
+    minutes: Annotated[
+        float, typer.Option(help="Minutes of speech, about; at least one clip of 7 s of every voice.")
+    ] = 60.0,
     voices: Annotated[
         str | None,
         typer.Option(help="Names with commas between, as [bold]af_bella,bm_george[/bold] [default: all]."),

@@ -19,6 +19,7 @@ from declaim.face.layouts import (
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
 )
+from declaim.face.quiet import without_chatter
 
 CROP = 112
 """Side of the aligned face in pixels."""
@@ -83,8 +84,10 @@ class MobileFaceNet:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise ConfigError("CSIM needs the package ai-edge-litert: pip install ai-edge-litert") from error
-        interpreter = Interpreter(str(locate("mobilefacenet") if path is None else path), num_threads=1)
-        interpreter.allocate_tensors()
+        file = locate("mobilefacenet") if path is None else path
+        with without_chatter():
+            interpreter = Interpreter(str(file), num_threads=1)
+            interpreter.allocate_tensors()
         return cls(interpreter)
 
     def embed(self, faces: UInt8[np.ndarray, "faces 112 112 3"]) -> Float[Tensor, "faces 192"]:
