@@ -59,7 +59,7 @@ def test_script_without_a_guard_is_told(tmp_path: Path) -> None:
     script.write_text("from declaim.data.executors import run\nrun(str, range(100), workers=2, on_result=print)\n")
     result = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=100, check=False)
     assert result.stderr.splitlines()[-1].startswith("declaim.errors.CapacityError: a worker process died at its start")
-    assert result.stderr.count("RuntimeError") <= 2
+    assert result.stderr.count("RuntimeError") <= 10, "two workers, whatever they manage to print"
     assert result.stdout == ""
 
 
