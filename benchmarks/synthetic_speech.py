@@ -8,7 +8,6 @@ lie below the method's.
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,11 +22,13 @@ from declaim.face.layouts import N_EXPRESSION
 from declaim.methods.fd2talk.measure import Material
 from declaim.methods.fd2talk.network import SpeechPath
 from declaim.methods.fd2talk.normalizer import Normalizer
-from declaim.metrics.functional.lip import mouth_correlation
 from declaim.pretrained import atomic_file
-from declaim.recipes.fd2talk import RECIPE, FD2TalkSettings
+from declaim.recipes.fd2talk import RECIPE, FD2TalkSettings, load_clip
+from declaim.train.config import TrainConfig
+from declaim.train.optimizer import learning_rate, make_optimizer
+from declaim.train.validate import mouth_figures
 
-ROWS, LEARNING_RATE, WARMUP = 8, 1.5e-3, 50
+TRAIN = TrainConfig(batch_size=8, learning_rate=1.5e-3, warmup=50, weight_decay=0.1)
 Batches = Callable[[int], Mapping[str, Tensor]]
 
 
@@ -64,13 +65,13 @@ class Lips:
 
 
 def learn(net: LipNet, lips: Lips, units: Normalizer, batches: Batches, steps: int) -> None:
-    """Train in place: AdamW, warm-up, half a cosine."""
-    optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.1)
+    """Train in place, with the optimiser of ``declaim train``."""
+    config = TRAIN.model_copy(update={"steps": steps})
+    optimizer = make_optimizer(net, config)
     net.train()
     for step in range(steps):
         for group in optimizer.param_groups:
-            rise = min((step + 1) / WARMUP, 1.0)
-            group["lr"] = LEARNING_RATE * rise * 0.5 * (1 + math.cos(math.pi * step / steps))
+            group["lr"] = learning_rate(step, config)
         batch = batches(step)
         made = net(units.normal_speech(batch["features"]))
         loss = lips.loss(made, lips.of(batch["target"]), batch["mask"])
@@ -83,27 +84,22 @@ def learn(net: LipNet, lips: Lips, units: Normalizer, batches: Batches, steps: i
 def synthetic_batches(corpus: Corpus, settings: FD2TalkSettings, seed: int) -> Batches:
     """Batches of a synthetic corpus; mouths there are the same on both sides."""
     found = []
-    for clip in corpus.clips:
-        features, motion = corpus.features(clip, settings.method.encoder), corpus.motion(clip).values
-        frames = min(len(features), len(motion))
-        seen = torch.ones(frames, dtype=torch.bool)
-        motion = motion[:frames]
-        found.append(Material(clip.speaker, features[:frames], motion, motion, seen, ~seen))
+    for record in corpus.clips:
+        clip = load_clip(corpus, record, settings.method.encoder, 1.0, settings.method.speech_dim)
+        found.append(Material(clip.speaker, clip.features, clip.motion, clip.motion, clip.valid, ~clip.valid))
     sampler = BalancedSampler(found, settings.method.frames, seed=seed)
-    return lambda step: vars(sampler.batch(step, range(ROWS)))
+    return lambda step: vars(sampler.batch(step, range(TRAIN.batch_size)))
 
 
 @torch.no_grad()
-def judged(net: LipNet, lips: Lips, units: Normalizer, corpus: Corpus, split: str, encoder: str) -> float:
+def judged(net: LipNet, lips: Lips, units: Normalizer, corpus: Corpus, split: str, settings: FD2TalkSettings) -> float:
     """Mouth correlation, every speaker one vote."""
-    found: dict[str, list[float]] = {}
-    for clip in corpus.select([split]):
-        features, motion = corpus.features(clip, encoder), corpus.motion(clip).values
-        frames = min(len(features), len(motion))
-        made = net(units.normal_speech(features[None, :frames]))[0] @ lips.opening
-        truth = lips.of(motion[:frames]) @ lips.opening
-        found.setdefault(clip.speaker, []).append(float(mouth_correlation(made, truth)))
-    return sum(sum(scores) / len(scores) for scores in found.values()) / len(found)
+    curves = []
+    for record in corpus.select([split]):
+        clip = load_clip(corpus, record, settings.method.encoder, 1.0, settings.method.speech_dim)
+        made = net(units.normal_speech(clip.features[None]))[0] @ lips.opening
+        curves.append((clip.speaker, made, lips.of(clip.motion) @ lips.opening))
+    return mouth_figures(curves)["mouth_correlation"]
 
 
 def runs(corpus: Corpus, synthetic: Corpus, seeds: list[int], steps: int, split: str) -> Iterator[dict[str, float]]:
@@ -112,7 +108,7 @@ def runs(corpus: Corpus, synthetic: Corpus, seeds: list[int], steps: int, split:
     task = RECIPE.task(corpus, settings)
     units = task.module.normalizer
     assert isinstance(units, Normalizer)
-    lips = Lips(units)
+    lips, rows = Lips(units), range(TRAIN.batch_size)
     for seed in seeds:
         made = synthetic_batches(synthetic, settings, seed)
         scores: dict[str, float] = {"seed": seed}
@@ -122,8 +118,8 @@ def runs(corpus: Corpus, synthetic: Corpus, seeds: list[int], steps: int, split:
             if before:
                 learn(net, lips, units, made, before)
             # Batches of other numbers are other batches: every seed sees its own.
-            learn(net, lips, units, lambda step: task.batch(seed * steps + step, range(ROWS)), steps)  # noqa: B023
-            scores[name] = judged(net, lips, units, corpus, split, settings.method.encoder)
+            learn(net, lips, units, lambda step: task.batch(seed * steps + step, rows), steps)  # noqa: B023
+            scores[name] = judged(net, lips, units, corpus, split, settings)
         yield scores
 
 

@@ -1,9 +1,7 @@
 """Forced alignment: file names spelt out, spans in frames, and real lips that close where it says."""
 
-import builtins
 import csv
 import re
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -49,16 +47,8 @@ def test_spans_are_the_frames_that_overlap_the_phoneme():
     assert frame_spans(spoken, 100, names=("SIL",)) == [(0, 10)]
 
 
-def test_missing_package_is_one_clear_sentence(monkeypatch):
-    monkeypatch.delitem(sys.modules, "pocketsphinx", raising=False)
-    real = builtins.__import__
-
-    def refuse(name, *rest, **more):
-        if name == "pocketsphinx":
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+def test_missing_package_is_one_clear_sentence(without_package):
+    without_package("pocketsphinx")
     with pytest.raises(ConfigError, match="pocketsphinx is not installed"):
         align(Speech(torch.zeros(SAMPLE_RATE), SAMPLE_RATE), ["bin"])
 

@@ -1,8 +1,5 @@
 """VGG16 features: do they behave like VGG's? Closeness must follow what eyes see."""
 
-import builtins
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -64,20 +61,11 @@ def test_features_are_those_of_a_trained_network(network, face):
         network.pooled(face[None, :20, :20])
 
 
-def test_other_files_and_a_missing_package_are_one_sentence(tmp_path, monkeypatch):
+def test_other_files_and_a_missing_package_are_one_sentence(tmp_path, without_package):
     pytest.importorskip("h5py")
     (tmp_path / "x.h5").write_bytes(b"no hdf5")
     with pytest.raises(CheckpointError, match="does not hold the weights of VGG16-HED"):
         VGG16Features.from_pretrained(tmp_path / "x.h5")
-    for name in [n for n in sys.modules if n.startswith("h5py")]:
-        monkeypatch.delitem(sys.modules, name)
-    real = builtins.__import__
-
-    def refuse(name, *rest, **more):
-        if name.startswith("h5py"):
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    without_package("h5py")
     with pytest.raises(ConfigError, match=r"pip install 'declaim\[evaluate\]'"):
         VGG16Features.from_pretrained(tmp_path / "x.h5")

@@ -28,7 +28,8 @@ def claim_folder(run: Path, identity: Mapping[str, Any], resume: Resume = "auto"
         CheckpointError: ``run.json`` is damaged.
     """
     path = run / RUN_FILE
-    if path.is_file() and any(entry != path for entry in run.iterdir()):
+    holds_more = run.is_dir() and any(entry != path for entry in run.iterdir())
+    if holds_more and path.is_file():
         if resume == "never":
             raise ConfigError(f"{run} holds a run already; choose another folder, or go on with --resume auto")
         differences = _differences(_read(path), json.loads(json.dumps(dict(identity))))
@@ -37,7 +38,7 @@ def claim_folder(run: Path, identity: Mapping[str, Any], resume: Resume = "auto"
                 f"{run} holds a run with {' and '.join(differences)}; choose another folder, or go on all the same "
                 "with --resume force"
             )
-    elif run.is_dir() and any(entry != path for entry in run.iterdir()) and write:
+    elif holds_more and write:
         raise ConfigError(f"{run} is not empty and holds no run; choose another folder")
     if write:
         try:

@@ -200,7 +200,7 @@ class _Bench:
     def __init__(self, stage: Stage, reference: Reference, features: Tensor | None) -> None:
         self.stage, self.reference, self.features = stage, reference, features
         self.made: Made = {"records": [], "curves": {}, "histograms": {}}
-        self.late: float | None = None
+        self.late: float | None = None  # frames; found in the people's own row, which is judged first
 
     def judge(self, row: str, seed: int, take: Performance, borders: Callable[[int], list[int]] | None = None) -> None:
         """Add the scores of one take in one row."""

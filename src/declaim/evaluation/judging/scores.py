@@ -107,10 +107,10 @@ def in_step(take: Performance, truth: Performance, late: float | None) -> float:
     Offsets of more than `MOST_LATE` frames, and those of clips of less than `LONG_ENOUGH` frames, are taken for the
     sync expert's mistakes: the clip stays as it is.
     """
-    sure = late is not None and abs(late) <= MOST_LATE and len(truth) >= LONG_ENOUGH
+    if late is None or abs(late) > MOST_LATE or len(truth) < LONG_ENOUGH:
+        late = 0.0
     frames = min(len(take), len(truth))
-    shift = -round(late) if sure and late is not None else 0
-    return float(lip.shifted_correlation(take.opening[:frames], truth.opening[:frames], shift))
+    return float(lip.shifted_correlation(take.opening[:frames], truth.opening[:frames], -round(late)))
 
 
 def movement_in_gap(opening: Tensor, first: int, gap: int) -> float:
