@@ -19,9 +19,9 @@ from declaim.data.corpus import Corpus
 from declaim.data.sampling import BalancedSampler
 from declaim.errors import DeclaimError
 from declaim.face.layouts import N_EXPRESSION
-from declaim.methods.fd2talk.measure import Material
-from declaim.methods.fd2talk.network import SpeechPath
-from declaim.methods.fd2talk.normalizer import Normalizer
+from declaim.motion.measure import Material
+from declaim.motion.normalizer import Normalizer
+from declaim.nn.speech_path import SpeechPath
 from declaim.pretrained import atomic_file
 from declaim.recipes.fd2talk import RECIPE, FD2TalkSettings, load_clip
 from declaim.train.config import TrainConfig
@@ -38,7 +38,10 @@ class LipNet(nn.Module):
     def __init__(self, settings: FD2TalkSettings, directions: int) -> None:
         super().__init__()
         config = settings.method.expression
-        self.path = SpeechPath(settings.method.speech_dim, config)
+        self.path = SpeechPath(
+            settings.method.speech_dim, config.dim, layers=config.speech_layers, dropout=config.dropout,
+            speech_dropout=config.speech_dropout, noise=config.speech_noise,
+        )  # fmt: skip
         self.head = nn.Linear(config.dim, directions)
 
     def forward(self, speech: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 
 from declaim.data.prepare import at_tempo, motion_at_tempo
 from declaim.data.sampling import BalancedSampler
-from declaim.methods.fd2talk.measure import Material
+from declaim.motion.measure import Material
 from declaim.types import Speech
 
 

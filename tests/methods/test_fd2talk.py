@@ -8,9 +8,9 @@ from declaim.audio.whisper import WhisperEncoder
 from declaim.errors import CheckpointError, ConfigError, NoAudio
 from declaim.face.layouts import FACE64
 from declaim.methods.fd2talk import FD2Talk, Normalizer, default, paper, tiny
-from declaim.methods.fd2talk.blinks import blink_path, blink_times
 from declaim.methods.fd2talk.objective import closed_frames
-from declaim.methods.fd2talk.sampling import joined
+from declaim.motion.blinks import blink_path, blink_times
+from declaim.motion.sampling import joined
 from declaim.registry import METHODS, resolve
 from declaim.types import Speech
 

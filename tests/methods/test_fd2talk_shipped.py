@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from declaim.face.anatomy import Anatomy
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk import FD2Talk
-from declaim.methods.fd2talk.targets import Anatomy, blink_peaks, lid_dip
+from declaim.motion.targets import blink_peaks, lid_dip
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from declaim.data.corpus import (
     write_info,
     write_lines,
 )
+from declaim.face.anatomy import Anatomy
 from declaim.face.model import FaceModel
-from declaim.methods.fd2talk.targets import Anatomy
 from declaim.pretrained import save_tensors
 
 ENCODER, FRAMES, WIDTH = "whisper-tiny.en", 64, 772

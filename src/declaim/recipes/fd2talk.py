@@ -20,11 +20,11 @@ from declaim.data.sampling import BalancedSampler
 from declaim.data.sync import shifted, sync_offsets
 from declaim.data.tempo import motion_at_tempo
 from declaim.errors import ConfigError
+from declaim.face.anatomy import Anatomy
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk import FD2Talk, FD2TalkConfig, Normalizer, default, paper, tiny
-from declaim.methods.fd2talk.calibrate import calibrated_pose
-from declaim.methods.fd2talk.measure import measure
-from declaim.methods.fd2talk.targets import Anatomy
+from declaim.motion.calibrate import calibrated_pose
+from declaim.motion.measure import measure
 from declaim.recipes.base import Section, Settings
 from declaim.train.config import TrainConfig
 from declaim.train.validate import mouth_figures, opening_curves

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from declaim.data.corpus import PICTURE, ClipRecord, Corpus, features_key
 from declaim.data.sync import shifted
 from declaim.errors import ConfigError
+from declaim.face.anatomy import lip_directions
 from declaim.face.layouts import N_EXPRESSION
 from declaim.face.mirror import expression_mirror
 from declaim.face.model import FaceModel
@@ -32,7 +33,7 @@ from declaim.recipes.fd2talk import (
 from declaim.recipes.sync_figures import Judged, figures
 from declaim.recipes.sync_material import Material, SyncChanges, SyncSampler, read_mouths
 from declaim.sync.config import SyncConfig, default, tiny
-from declaim.sync.expert import SyncExpert, lip_directions
+from declaim.sync.expert import SyncExpert
 from declaim.sync.objective import contrastive, unlikeness
 from declaim.train.config import TrainConfig
 from declaim.types import OnStep

@@ -21,9 +21,10 @@ from declaim.audio.phonemes import BILABIALS, Phoneme, align, frame_spans, grid_
 from declaim.data.corpus import ClipRecord, Corpus
 from declaim.data.synthetic.visemes import N_EXPRESSION, PHONEMES, SILENCE, Visemes, spans
 from declaim.errors import ConfigError
+from declaim.face.anatomy import Anatomy
 from declaim.face.model import FaceModel
-from declaim.methods.fd2talk.targets import Anatomy, lip_scale
 from declaim.metrics.functional.lip import closures
+from declaim.motion.targets import lip_scale
 from declaim.recipes.base import Section, Settings
 from declaim.timebase import duration_s
 from declaim.train.config import TrainConfig

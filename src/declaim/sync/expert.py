@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from declaim.assets import shipped
 from declaim.errors import CheckpointError, ConfigError
-from declaim.face.layouts import LIPS, N_EXPRESSION
-from declaim.face.model import FaceModel
+from declaim.face.layouts import N_EXPRESSION
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -30,18 +29,12 @@ from declaim.sync.offsets import active_windows, distance_curve, lse_c, offset, 
 KIND = "sync-expert"
 
 
-def lip_directions(model: FaceModel, count: int) -> Float[Tensor, "expression directions"]:
-    """Orthonormal directions in b that move the lips most."""
-    lips = model.expression_basis[:, list(LIPS)].flatten(1)
-    return torch.linalg.svd(lips, full_matrices=False).U[:, :count].contiguous()
-
-
 class SyncExpert(nn.Module):
     """Embeds windows of `SyncConfig.window` frames as unit vectors.
 
     Args:
         config: sizes.
-        lip_basis: directions in b; see `lip_directions`. The first ones if left out.
+        lip_basis: directions in b; see `declaim.face.anatomy.lip_directions`. The first ones if left out.
     """
 
     speech_mean: Tensor

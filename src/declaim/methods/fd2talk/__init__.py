@@ -2,6 +2,6 @@
 
 from declaim.methods.fd2talk.config import DenoiserConfig, FD2TalkConfig, default, paper, tiny
 from declaim.methods.fd2talk.method import FD2Talk
-from declaim.methods.fd2talk.normalizer import Normalizer
+from declaim.motion.normalizer import Normalizer
 
 __all__ = ["DenoiserConfig", "FD2Talk", "FD2TalkConfig", "Normalizer", "default", "paper", "tiny"]

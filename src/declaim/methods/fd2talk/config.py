@@ -1,8 +1,8 @@
 """Settings of FD2Talk's motion stage: the paper's numbers in ``paper()``, our own measurements in ``default()``."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
+
+from declaim.motion.config import MotionConfig
 
 
 class DenoiserConfig(BaseModel):
@@ -28,35 +28,15 @@ class DenoiserConfig(BaseModel):
     """Noise on the normalised speech features, in standard deviations, in training."""
 
 
-class FD2TalkConfig(BaseModel):
-    """The motion stage: two transformers, their diffusion process, windows and sampling."""
+class FD2TalkConfig(MotionConfig):
+    """The motion stage: two transformers and their losses."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    encoder: str = "whisper-tiny.en"
-    """Speech encoder's registered name."""
-    speech_dim: int = Field(772, gt=0)
-    """Width of the speech features."""
     expression: DenoiserConfig = DenoiserConfig()
     """The expression transformer."""
     pose: DenoiserConfig = DenoiserConfig(dim=64, speech_layers=1)
     """The head pose transformer."""
     band: int = Field(3, ge=0)
     """k of the alignment mask."""
-    diffusion_steps: int = Field(1000, gt=0)
-    """Steps of the diffusion process in training."""
-    schedule: Literal["linear", "cosine"] = "cosine"
-    """Noise schedule."""
-    sampling_steps: int = Field(10, gt=0)
-    """DDIM steps at inference."""
-    frames: int = Field(75, gt=1)
-    """Frames of a training sequence and of a window."""
-    prefix: int = Field(15, ge=0)
-    """Finished frames that a window sees."""
-    ahead: int = Field(5, ge=0)
-    """Frames that a window generates and throws away."""
-    prefix_share: float = Field(0.6, ge=0.0, le=1.0)
-    """Share of training sequences that are given a prefix."""
     lip_weight: float = Field(1.0, ge=0.0)
     """Weight of the squared error of the lip points."""
     opening_weight: float = Field(1.0, ge=0.0)
@@ -71,19 +51,6 @@ class FD2TalkConfig(BaseModel):
     """Share of the starting noise that is left in the directions that move the lips."""
     lip_steps: int = Field(1, ge=1)
     """Sampling steps after which the lips are settled; see the method's README."""
-    lip_gain: float = Field(1.15, gt=0.0)
-    """Amplitude of lip motion after sampling: on held-out training speakers it comes out at .87 of people's."""
-    pose_smoothing: float = Field(1.0, ge=0.0)
-    """Standard deviation, in frames, of the Gaussian that takes the last jitter off generated poses."""
-    face_smoothing: float = Field(1.5, ge=0.0)
-    """The same for brows, lids and gaze, whose training targets were smoothed like this."""
-    seam_frames: int = Field(8, ge=0)
-    """Frames over which a window's first frames are bent onto the last ones of the window before."""
-
-    @property
-    def new(self) -> int:
-        """New frames per window."""
-        return self.frames - self.prefix - self.ahead
 
 
 def default() -> FD2TalkConfig:

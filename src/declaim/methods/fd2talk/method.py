@@ -1,50 +1,24 @@
-"""FD2Talk's motion stage as a method: train it, sample it for speech of any length, save and load it."""
-
-import math
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+"""FD2Talk's motion stage as a method: what it learns from, and how a window is sampled."""
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
-from declaim.assets import shipped
-from declaim.audio.activity import speech_activity
 from declaim.diffusion.noise import frame_noise, row_generators
 from declaim.diffusion.parameterization import q_sample
-from declaim.diffusion.schedule import make_schedule, spaced_steps
-from declaim.diffusion.windows import Window, windows
-from declaim.errors import CheckpointError, ConfigError
-from declaim.face.layouts import FACE64
-from declaim.methods.fd2talk.blinks import blink_path
+from declaim.diffusion.windows import Window
+from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.fd2talk.config import FD2TalkConfig, default
 from declaim.methods.fd2talk.network import MotionDenoiser
-from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
 from declaim.methods.fd2talk.objective import first_stage_losses
-from declaim.methods.fd2talk.sampling import joined, sample_window
-from declaim.methods.fd2talk.silence import calmed
-from declaim.methods.fd2talk.smoothing import smoothed
-from declaim.pretrained import (
-    CARD_FILE,
-    WEIGHTS_FILE,
-    atomic_folder,
-    half,
-    load_into,
-    load_tensors,
-    read_config,
-    save_tensors,
-    write_config,
-)
-from declaim.registry import ENCODERS, resolve
-from declaim.types import Motion, OnStep, Speech, SpeechEncoder
+from declaim.motion.method import MotionMethod
+from declaim.motion.normalizer import Normalizer
+from declaim.motion.sampling import joined, sample_window
 
-KIND = "motion-method"
-N_POSE = 6
+N_POSE = FACE64.dim - N_EXPRESSION
 
 
-class FD2Talk(nn.Module):
+class FD2Talk(MotionMethod[FD2TalkConfig]):
     """Two diffusion transformers over expression and head pose, conditioned on speech.
 
     Args:
@@ -53,19 +27,14 @@ class FD2Talk(nn.Module):
     """
 
     name = "fd2talk"
-    layout = FACE64
+    config_type = FD2TalkConfig
 
     def __init__(self, config: FD2TalkConfig | None = None, normalizer: Normalizer | None = None) -> None:
-        super().__init__()
-        self.config = config = default() if config is None else config
-        self.normalizer = Normalizer.identity(config.speech_dim, FACE64.dim) if normalizer is None else normalizer
-        self.schedule = make_schedule(config.schedule, config.diffusion_steps)
+        config = default() if config is None else config
+        super().__init__(config, normalizer)
         common = (config.speech_dim, config.band, config.diffusion_steps)
         self.expression = MotionDenoiser(N_EXPRESSION, *common, config.expression)
         self.pose = MotionDenoiser(N_POSE, *common, config.pose)
-        self._encoder: SpeechEncoder | None = None
-
-    # --- training ----------------------------------------------------------------------------------------------------
 
     def loss(
         self,
@@ -109,94 +78,17 @@ class FD2Talk(nn.Module):
         given = has_prefix & (torch.arange(frames) < self.config.prefix)
         return steps, eps, given, self.schedule.alpha_bar[steps].float()[:, None, None]
 
-    # --- inference ---------------------------------------------------------------------------------------------------
-
-    @property
-    def encoder(self) -> SpeechEncoder:
-        """The speech encoder that the networks were trained with."""
-        if self._encoder is None:
-            self._encoder = resolve(ENCODERS, self.config.encoder, kind="encoder")()
-        return self._encoder
-
-    def generate(
+    def sample(
         self,
-        speech: Speech,
-        *,
-        seed: int = 0,
-        steps: int | None = None,
-        pose_scale: float = 1.0,
-        expression_scale: float = 1.0,
-        blink_scale: float = 1.0,
-        on_step: OnStep | None = None,
-    ) -> Motion:
-        """Motion for ``speech``, relative to rest, one row per frame of ``speech.n_frames``.
-
-        Args:
-            speech: any length and sample rate.
-            seed: the take; equal seeds give equal motion, bit for bit, however the speech is cut into blocks.
-            steps: DDIM steps; more cost more time.
-            pose_scale: amplitude of head motion.
-            expression_scale: amplitude of expression, blinks apart.
-            blink_scale: depth of blinks; 0 for none.
-            on_step: called with (frames done, frames in all).
-
-        Raises:
-            NoAudio: the speech is empty or not finite.
-            ConfigError: an option is out of range.
-        """
-        encoder: Any = self.encoder
-        blocks = encoder.stream(speech) if hasattr(encoder, "stream") else iter([encoder.encode(speech)])
-        return self.generate_from_features(
-            blocks, speech.n_frames, active=speech_activity(speech), seed=seed, steps=steps, pose_scale=pose_scale,
-            expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
-        )  # fmt: skip
-
-    @torch.inference_mode()
-    def generate_from_features(
-        self,
-        blocks: Iterable[Float[Tensor, "_ features"]],
-        n_frames: int,
-        *,
-        active: Bool[Tensor, " frames"] | None = None,
-        seed: int = 0,
-        steps: int | None = None,
-        pose_scale: float = 1.0,
-        expression_scale: float = 1.0,
-        blink_scale: float = 1.0,
-        on_step: OnStep | None = None,
-    ) -> Motion:
-        """`generate` for speech features that come in consecutive blocks; memory holds one window of them.
-
-        ``active`` says which frames hold speech (all of them if it is left out): in pauses the lips are calm.
-        """
-        _check_scales(pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale)
-        visited = spaced_steps(len(self.schedule), self.config.sampling_steps if steps is None else steps)
-        was_training = self.training
-        self.eval()
-        normal = torch.zeros(n_frames, FACE64.dim)
-        for window, features in self._windows(blocks, n_frames):
-            heard = self.normalizer.normal_speech(features)
-            normal[window.start : window.stop, :N_EXPRESSION] = self._expression(heard, normal, window, visited, seed)
-            normal[window.start : window.stop, N_EXPRESSION:] = self._pose(heard, normal, window, visited, seed)
-            if on_step:
-                on_step(window.stop, n_frames)
-        self.train(was_training)
-        values = self._amplified(normal, active, pose_scale, expression_scale)
-        blinks = blink_path(n_frames, self.normalizer.blink_path, self.normalizer.blink_timing, seed)
-        values[:, :N_EXPRESSION] += blink_scale * blinks
-        return Motion(values.clone(), FACE64)
-
-    def _windows(
-        self, blocks: Iterable[Float[Tensor, "_ features"]], n_frames: int
-    ) -> Iterator[tuple[Window, Float[Tensor, "window features"]]]:
-        """The windows with their features, holding no more of these than a window and a block."""
-        source = iter(blocks)
-        held, first = torch.zeros(0, self.config.speech_dim), 0
-        for window in windows(n_frames, self.config.new, self.config.prefix, self.config.ahead):
-            while first + len(held) < window.end:
-                held = torch.cat([held, next(source)])
-            held, first = held[window.begin - first :], window.begin
-            yield window, held[: len(window)]
+        heard: Float[Tensor, "window features"],
+        normal: Float[Tensor, "frames dim"],
+        window: Window,
+        visited: list[int],
+        seed: int,
+    ) -> Float[Tensor, "new dim"]:
+        """Both transformers' idea of a window's new frames."""
+        expression = self._expression(heard, normal, window, visited, seed)
+        return torch.cat([expression, self._pose(heard, normal, window, visited, seed)], 1)
 
     def _expression(
         self,
@@ -230,64 +122,3 @@ class FD2Talk(nn.Module):
         noise = frame_noise(seed, 1, window.start, window.end, N_POSE)
         sampled = sample_window(self.pose, heard, finished, noise, self.schedule, visited=visited)
         return joined(sampled, finished, self.config.seam_frames)[: window.stop - window.start]
-
-    def _amplified(
-        self,
-        normal: Float[Tensor, "frames dim"],
-        active: Bool[Tensor, " frames"] | None,
-        pose_scale: float,
-        expression_scale: float,
-    ) -> Float[Tensor, "frames dim"]:
-        """Motion in its own units with the amplitudes asked for and calm lips in pauses."""
-        units, config = self.normalizer, self.config
-        expression = units.scale_lips(normal[:, :N_EXPRESSION], config.lip_gain)
-        values = units.raw_motion(torch.cat([expression, normal[:, N_EXPRESSION:]], 1))
-        lips = values[:, :N_EXPRESSION] @ units.lip_basis @ units.lip_basis.T
-        others = smoothed(values[:, :N_EXPRESSION] - lips, config.face_smoothing)
-        if active is not None:
-            lips = calmed(lips, active)
-        pose = smoothed(values[:, N_EXPRESSION:], config.pose_smoothing)
-        values[:, :N_EXPRESSION] = expression_scale * (lips + others)
-        values[:, N_EXPRESSION:] = pose * (pose_scale * float(units.pose_amplitude))
-        return values
-
-    # --- saved folders -----------------------------------------------------------------------------------------------
-
-    def save_pretrained(self, folder: Path, card: str = "") -> None:
-        """Write a folder that `from_pretrained` reads: configuration, half-precision weights, units, model card."""
-        with atomic_folder(Path(folder)) as partial:
-            write_config(
-                partial,
-                {"kind": KIND, "method": self.name, "layout": FACE64.name, "config": self.config.model_dump()},
-            )
-            save_tensors(partial / WEIGHTS_FILE, half(self.state_dict()))
-            self.normalizer.save(partial)
-            (partial / CARD_FILE).write_text(card, encoding="utf-8")
-
-    @classmethod
-    def from_pretrained(cls, weights: str | Path | None = None) -> "FD2Talk":
-        """Load a saved folder, or the weights that ship with declaim (for None, or by name).
-
-        Raises:
-            CheckpointError: no such weights, or weights that do not fit this version.
-        """
-        folder = shipped(cls.name) if weights is None or weights == cls.name else Path(weights)
-        saved = read_config(folder, KIND)
-        if saved.get("method") != cls.name or saved.get("layout") != FACE64.name:
-            raise CheckpointError(
-                f"{folder} holds {saved.get('method')!r} over {saved.get('layout')!r}, "
-                f"expected {cls.name!r} over {FACE64.name!r}"
-            )
-        try:
-            config = FD2TalkConfig.model_validate(saved.get("config"))
-        except ValidationError as error:
-            raise CheckpointError(f"{folder} has settings that this version does not know: {error}") from error
-        method = cls(config, Normalizer.load(folder))
-        load_into(method, load_tensors(folder / WEIGHTS_FILE), folder)
-        return method.eval()
-
-
-def _check_scales(**scales: float) -> None:
-    for name, scale in scales.items():
-        if not (math.isfinite(scale) and scale >= 0.0):
-            raise ConfigError(f"{name} is {scale}; expected a number of at least 0")

@@ -6,27 +6,8 @@ from torch import Tensor, nn
 
 from declaim.methods.fd2talk.config import DenoiserConfig
 from declaim.nn.embeddings import StepEmbedding, sinusoid
-from declaim.nn.transformer import ConvBlock, CrossBlock
-
-
-class SpeechPath(nn.Module):
-    """Speech features to the transformer's width, with the heavy regularisation that few speakers ask for."""
-
-    def __init__(self, speech_dim: int, config: DenoiserConfig) -> None:
-        super().__init__()
-        self.noise = config.speech_noise
-        self.dropout = nn.Dropout(config.speech_dropout)
-        self.project = nn.Linear(speech_dim, config.dim)
-        self.convs = nn.ModuleList(ConvBlock(config.dim, dropout=config.dropout) for _ in range(config.speech_layers))
-
-    def forward(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
-        """Turn features into hidden states of the same frames."""
-        if self.training and self.noise > 0.0:
-            speech = speech + self.noise * torch.randn_like(speech)
-        hidden: Tensor = self.project(self.dropout(speech))
-        for conv in self.convs:
-            hidden = conv(hidden)
-        return hidden
+from declaim.nn.speech_path import SpeechPath
+from declaim.nn.transformer import CrossBlock
 
 
 class MotionDenoiser(nn.Module):
@@ -47,7 +28,10 @@ class MotionDenoiser(nn.Module):
         super().__init__()
         dim = config.dim
         self.absolute = config.reach == 0
-        self.speech = SpeechPath(speech_dim, config)
+        self.speech = SpeechPath(
+            speech_dim, dim, layers=config.speech_layers, dropout=config.dropout,
+            speech_dropout=config.speech_dropout, noise=config.speech_noise,
+        )  # fmt: skip
         self.step = StepEmbedding(dim, steps)
         self.condition = nn.Linear(2 * dim, dim)
         self.enter = nn.Linear(columns + 1, dim)

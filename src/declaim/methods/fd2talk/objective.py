@@ -5,8 +5,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from declaim.diffusion.losses import acceleration_loss, masked_mean, velocity_loss, x0_loss
+from declaim.face.layouts import N_EXPRESSION
 from declaim.methods.fd2talk.config import FD2TalkConfig
-from declaim.methods.fd2talk.normalizer import N_EXPRESSION, Normalizer
+from declaim.motion.normalizer import Normalizer
 
 CLOSED = 0.25
 """Height of the mouth's opening above its least in a sequence, as a share of its range there, that counts as closed."""

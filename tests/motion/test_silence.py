@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from declaim.methods.fd2talk.silence import CLOSING, LEFT, LONG, SHORTEST, calmed
+from declaim.motion.silence import CLOSING, LEFT, LONG, SHORTEST, calmed
 
 
 def wave(frames, level=2.0):

@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from declaim.errors import ConfigError
+from declaim.face.anatomy import Anatomy
 from declaim.face.mirror import expression_mirror
 from declaim.face.model import FaceModel
-from declaim.methods.fd2talk.measure import measure
-from declaim.methods.fd2talk.smoothing import smoothed
-from declaim.methods.fd2talk.targets import (
-    Anatomy,
+from declaim.motion.measure import measure
+from declaim.motion.smoothing import smoothed
+from declaim.motion.targets import (
     blink_peaks,
     expression_target,
     lid_dip,

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from declaim.methods.fd2talk.measure import LEARNT_RAD
-from declaim.methods.fd2talk.method import FD2Talk
-from declaim.methods.fd2talk.normalizer import Normalizer
+from declaim.motion.measure import LEARNT_RAD
+from declaim.motion.method import MotionMethod
+from declaim.motion.normalizer import Normalizer
 
 
 def turning_rad(rotation: Float[Tensor, "frames 3"]) -> float:
@@ -17,7 +18,7 @@ def turning_rad(rotation: Float[Tensor, "frames 3"]) -> float:
     return float((rotation - rotation.mean(0)).square().mean().sqrt())
 
 
-def generated_turning_rad(method: FD2Talk, speeches: Sequence[Tensor], seeds: int) -> float:
+def generated_turning_rad(method: MotionMethod[Any], speeches: Sequence[Tensor], seeds: int) -> float:
     """`turning_rad` of what ``method`` generates, averaged over speeches and seeds."""
     turned = [
         turning_rad(method.generate_from_features([speech], len(speech), seed=seed)["rotation"])
@@ -27,7 +28,9 @@ def generated_turning_rad(method: FD2Talk, speeches: Sequence[Tensor], seeds: in
     return sum(turned) / len(turned)
 
 
-def calibrated_pose(method: FD2Talk, measured: Normalizer, speeches: Sequence[Tensor], seeds: int = 2) -> Normalizer:
+def calibrated_pose(
+    method: MotionMethod[Any], measured: Normalizer, speeches: Sequence[Tensor], seeds: int = 2
+) -> Normalizer:
     """``measured`` with the pose amplitude at which the method's heads turn as far as people's do on average.
 
     Args:

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from declaim.face.anatomy import Anatomy
 from declaim.face.layouts import N_EXPRESSION
 from declaim.face.mirror import expression_mirror, mirror_rotation, mirror_translation
 from declaim.face.model import FaceModel
-from declaim.methods.fd2talk.normalizer import Normalizer
-from declaim.methods.fd2talk.targets import (
+from declaim.motion.normalizer import Normalizer
+from declaim.motion.targets import (
     STILL_RAD,
-    Anatomy,
     expression_target,
     lip_scale,
     mean_blink,

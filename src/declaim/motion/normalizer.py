@@ -9,11 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from declaim.errors import CheckpointError
+from declaim.face.layouts import N_EXPRESSION
 from declaim.pretrained import load_tensors, save_tensors
 
 NORMALIZER_FILE = "normalizer.safetensors"
-N_EXPRESSION = 64
-"""Expression columns; the pose columns follow."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,69 +1,22 @@
 """From tracked clips to what the networks learn: people brought to one scale, blinks and personal habits taken out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from declaim.errors import ConfigError
-from declaim.face.layouts import (
-    LEFT_EYE_LOWER,
-    LEFT_EYE_UPPER,
-    LIPS,
-    LIPS_INNER_LOWER,
-    LIPS_INNER_UPPER,
-    N_EXPRESSION,
-    RIGHT_EYE_LOWER,
-    RIGHT_EYE_UPPER,
-)
-from declaim.face.model import FaceModel
+from declaim.face.anatomy import Anatomy
 from declaim.face.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from declaim.methods.fd2talk.smoothing import smoothed
+from declaim.motion.smoothing import smoothed
 
-LIP_DIRECTIONS = 10
-"""Directions in b that are the lips': they hold 99 % of the lip points' variance."""
 STILL_RAD = 0.012
 """Head rotation (root mean square of an axis) below which a speaker's pose is mostly tracking noise, not learnt."""
 CALM_FRAMES = 1.5
 """Brows, lids and gaze are smoothed by a Gaussian this wide, or the network learns the tracker's jitter with them."""
 SCALE_LIMITS = (0.6, 1.7)
 """How much a speaker's lip motion may be scaled to the common amplitude."""
-
-
-@dataclass(frozen=True, eq=False)
-class Anatomy:
-    """Linear measures of the face model's expressions.
-
-    Attributes:
-        lips: rows of the lip points, ``b @ lips`` in cm.
-        lip_basis: orthonormal directions in b that move the lips most.
-        mouth: ``b @ mouth`` is the opening of the mouth in cm.
-        eyes: ``b @ eyes`` is the opening of the eyes in cm.
-    """
-
-    lips: Float[Tensor, "expression rows"]
-    lip_basis: Float[Tensor, "expression directions"]
-    mouth: Float[Tensor, " expression"]
-    eyes: Float[Tensor, " expression"]
-
-    @classmethod
-    def of(cls, model: FaceModel) -> "Anatomy":
-        """The measures of ``model``."""
-        basis = model.expression_basis
-        lips = basis[:, list(LIPS)].flatten(1)
-        directions = torch.linalg.svd(lips, full_matrices=False).U[:, :LIP_DIRECTIONS]
-        mouth = _gap(basis, LIPS_INNER_UPPER[4:7], LIPS_INNER_LOWER[4:7])
-        right = _gap(basis, RIGHT_EYE_UPPER[2:-2], RIGHT_EYE_LOWER[2:-2])
-        left = _gap(basis, LEFT_EYE_UPPER[2:-2], LEFT_EYE_LOWER[2:-2])
-        return cls(lips, directions, mouth, (right + left) / 2)
-
-
-def _gap(
-    basis: Float[Tensor, "expression points 3"], upper: tuple[int, ...], lower: tuple[int, ...]
-) -> Float[Tensor, " expression"]:
-    return (basis[:, list(upper), 1] - basis[:, list(lower), 1]).mean(-1)
 
 
 def sliding_median(values: Float[Tensor, " frames"], window: int) -> Float[Tensor, " frames"]:
@@ -169,17 +122,3 @@ def expression_target(
     lips = open_eyed @ anatomy.lip_basis @ anatomy.lip_basis.T
     others = smoothed(open_eyed - lips, CALM_FRAMES)
     return scale * lips + others - others.mean(0)
-
-
-__all__ = [
-    "N_EXPRESSION",
-    "Anatomy",
-    "blink_peaks",
-    "expression_target",
-    "lid_dip",
-    "lip_scale",
-    "mean_blink",
-    "pose_around_rest",
-    "sliding_median",
-    "without_blinks",
-]

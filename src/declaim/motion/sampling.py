@@ -1,20 +1,40 @@
 """One window of motion from noise: deterministic DDIM, continued from finished frames."""
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from declaim.diffusion.samplers import ddim_step
 from declaim.diffusion.schedule import Schedule
-from declaim.methods.fd2talk.network import MotionDenoiser
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    """A network that estimates clean motion from noisy motion and speech."""
+
+    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames _"]:
+        """What does not depend on the diffusion step: a sampler runs it once."""
+        ...
+
+    def __call__(
+        self,
+        x_t: Float[Tensor, "batch frames columns"],
+        step: Int[Tensor, " batch"],
+        heard: Float[Tensor, "batch frames _"],
+        given: Bool[Tensor, "batch frames"],
+    ) -> Float[Tensor, "batch frames columns"]:
+        """Estimate the clean motion; frames where ``given`` are clean already."""
+        ...
+
 
 Along = Callable[[Float[Tensor, "*batch columns"]], Float[Tensor, "*batch columns"]]
 
 
 def sample_window(
-    network: MotionDenoiser,
+    network: Denoiser,
     heard: Float[Tensor, "window features"],
     finished: Float[Tensor, "prefix columns"],
     noise: Float[Tensor, "generated columns"],

@@ -1,0 +1,43 @@
+"""Settings that every motion method has."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class MotionConfig(BaseModel):
+    """Speech features, diffusion process, windows and what is done to sampled motion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    encoder: str = "whisper-tiny.en"
+    """Speech encoder's registered name."""
+    speech_dim: int = Field(772, gt=0)
+    """Width of the speech features."""
+    diffusion_steps: int = Field(1000, gt=0)
+    """Steps of the diffusion process in training."""
+    schedule: Literal["linear", "cosine"] = "cosine"
+    """Noise schedule."""
+    sampling_steps: int = Field(10, gt=0)
+    """DDIM steps at inference."""
+    frames: int = Field(75, gt=1)
+    """Frames of a training sequence and of a window."""
+    prefix: int = Field(15, ge=0)
+    """Finished frames that a window sees."""
+    ahead: int = Field(5, ge=0)
+    """Frames that a window generates and throws away."""
+    prefix_share: float = Field(0.6, ge=0.0, le=1.0)
+    """Share of training sequences that are given a prefix."""
+    lip_gain: float = Field(1.15, gt=0.0)
+    """Amplitude of lip motion after sampling: on held-out training speakers it comes out at .87 of people's."""
+    pose_smoothing: float = Field(1.0, ge=0.0)
+    """Standard deviation, in frames, of the Gaussian that takes the last jitter off generated poses."""
+    face_smoothing: float = Field(1.5, ge=0.0)
+    """The same for brows, lids and gaze, whose training targets were smoothed like this."""
+    seam_frames: int = Field(8, ge=0)
+    """Frames over which a window's first frames are bent onto the last ones of the window before."""
+
+    @property
+    def new(self) -> int:
+        """New frames per window."""
+        return self.frames - self.prefix - self.ahead

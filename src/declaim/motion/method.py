@@ -1,0 +1,201 @@
+"""The base of motion methods: speech of any length in windows, amplitudes, blinks, saved folders.
+
+A method of its own says how one window is sampled (`MotionMethod.sample`) and what it learns from (`loss`).
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from declaim.assets import shipped
+from declaim.audio.activity import speech_activity
+from declaim.diffusion.schedule import make_schedule, spaced_steps
+from declaim.diffusion.windows import Window, windows
+from declaim.errors import CheckpointError
+from declaim.face.layouts import FACE64, N_EXPRESSION
+from declaim.motion.blinks import blink_path
+from declaim.motion.config import MotionConfig
+from declaim.motion.finish import check_scales, finished
+from declaim.motion.normalizer import Normalizer
+from declaim.pretrained import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    atomic_folder,
+    half,
+    load_into,
+    load_tensors,
+    read_config,
+    save_tensors,
+    write_config,
+)
+from declaim.registry import ENCODERS, resolve
+from declaim.types import Motion, OnStep, Speech, SpeechEncoder
+
+KIND = "motion-method"
+ConfigT = TypeVar("ConfigT", bound=MotionConfig)
+MethodT = TypeVar("MethodT", bound="MotionMethod[Any]")
+
+
+class MotionMethod(nn.Module, Generic[ConfigT]):
+    """A method over the face64 layout that samples window by window.
+
+    Args:
+        config: sizes and sampling.
+        normalizer: units measured on the training footage; nothing measured if left out.
+    """
+
+    name: ClassVar[str]
+    config_type: ClassVar[type[MotionConfig]]
+    layout = FACE64
+
+    def __init__(self, config: ConfigT, normalizer: Normalizer | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.normalizer = Normalizer.identity(config.speech_dim, FACE64.dim) if normalizer is None else normalizer
+        self.schedule = make_schedule(config.schedule, config.diffusion_steps)
+        self._encoder: SpeechEncoder | None = None
+
+    def sample(
+        self,
+        heard: Float[Tensor, "window features"],
+        normal: Float[Tensor, "frames dim"],
+        window: Window,
+        visited: list[int],
+        seed: int,
+    ) -> Float[Tensor, "new dim"]:
+        """Normalised motion of a window's new frames.
+
+        Args:
+            heard: normalised speech features of the window's frames.
+            normal: motion of the clip; finished before ``window.start``.
+            window: which frames.
+            visited: falling diffusion steps to visit.
+            seed: the take.
+        """
+        raise NotImplementedError
+
+    @property
+    def encoder(self) -> SpeechEncoder:
+        """The speech encoder that the networks were trained with."""
+        if self._encoder is None:
+            self._encoder = resolve(ENCODERS, self.config.encoder, kind="encoder")()
+        return self._encoder
+
+    def generate(
+        self,
+        speech: Speech,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        on_step: OnStep | None = None,
+    ) -> Motion:
+        """Motion for ``speech``, relative to rest, one row per frame of ``speech.n_frames``.
+
+        Args:
+            speech: any length and sample rate.
+            seed: the take; equal seeds give equal motion, bit for bit, however the speech is cut into blocks.
+            steps: DDIM steps; more cost more time.
+            pose_scale: amplitude of head motion.
+            expression_scale: amplitude of expression, blinks apart.
+            blink_scale: depth of blinks; 0 for none.
+            on_step: called with (frames done, frames in all).
+
+        Raises:
+            NoAudio: the speech is empty or not finite.
+            ConfigError: an option is out of range.
+        """
+        encoder: Any = self.encoder
+        blocks = encoder.stream(speech) if hasattr(encoder, "stream") else iter([encoder.encode(speech)])
+        return self.generate_from_features(
+            blocks, speech.n_frames, active=speech_activity(speech), seed=seed, steps=steps, pose_scale=pose_scale,
+            expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def generate_from_features(
+        self,
+        blocks: Iterable[Float[Tensor, "_ features"]],
+        n_frames: int,
+        *,
+        active: Bool[Tensor, " frames"] | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        on_step: OnStep | None = None,
+    ) -> Motion:
+        """`generate` for speech features that come in consecutive blocks; memory holds one window of them.
+
+        ``active`` says which frames hold speech (all of them if it is left out): in pauses the lips are calm.
+        """
+        check_scales(pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale)
+        visited = spaced_steps(len(self.schedule), self.config.sampling_steps if steps is None else steps)
+        was_training = self.training
+        self.eval()
+        normal = torch.zeros(n_frames, FACE64.dim)
+        for window, features in self._windows(blocks, n_frames):
+            heard = self.normalizer.normal_speech(features)
+            normal[window.start : window.stop] = self.sample(heard, normal, window, visited, seed)
+            if on_step:
+                on_step(window.stop, n_frames)
+        self.train(was_training)
+        values = finished(
+            normal, active, self.normalizer, self.config, pose_scale=pose_scale, expression_scale=expression_scale
+        )
+        blinks = blink_path(n_frames, self.normalizer.blink_path, self.normalizer.blink_timing, seed)
+        values[:, :N_EXPRESSION] += blink_scale * blinks
+        return Motion(values.clone(), FACE64)
+
+    def _windows(
+        self, blocks: Iterable[Float[Tensor, "_ features"]], n_frames: int
+    ) -> Iterator[tuple[Window, Float[Tensor, "window features"]]]:
+        """The windows with their features, holding no more of these than a window and a block."""
+        source = iter(blocks)
+        held, first = torch.zeros(0, self.config.speech_dim), 0
+        for window in windows(n_frames, self.config.new, self.config.prefix, self.config.ahead):
+            while first + len(held) < window.end:
+                held = torch.cat([held, next(source)])
+            held, first = held[window.begin - first :], window.begin
+            yield window, held[: len(window)]
+
+    def save_pretrained(self, folder: Path, card: str = "") -> None:
+        """Write a folder that `from_pretrained` reads: configuration, half-precision weights, units, model card."""
+        with atomic_folder(Path(folder)) as partial:
+            write_config(
+                partial,
+                {"kind": KIND, "method": self.name, "layout": FACE64.name, "config": self.config.model_dump()},
+            )
+            save_tensors(partial / WEIGHTS_FILE, half(self.state_dict()))
+            self.normalizer.save(partial)
+            (partial / CARD_FILE).write_text(card, encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls: type[MethodT], weights: str | Path | None = None) -> MethodT:
+        """Load a saved folder, or the weights that ship with declaim (for None, or by name).
+
+        Raises:
+            CheckpointError: no such weights, or weights that do not fit this version.
+        """
+        folder = shipped(cls.name) if weights is None or weights == cls.name else Path(weights)
+        saved = read_config(folder, KIND)
+        if saved.get("method") != cls.name or saved.get("layout") != FACE64.name:
+            raise CheckpointError(
+                f"{folder} holds {saved.get('method')!r} over {saved.get('layout')!r}, "
+                f"expected {cls.name!r} over {FACE64.name!r}"
+            )
+        try:
+            config = cls.config_type.model_validate(saved.get("config"))
+        except ValidationError as error:
+            raise CheckpointError(f"{folder} has settings that this version does not know: {error}") from error
+        method = cls(config, Normalizer.load(folder))
+        load_into(method, load_tensors(folder / WEIGHTS_FILE), folder)
+        return method.eval()
