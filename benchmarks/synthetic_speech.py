@@ -23,7 +23,8 @@ from declaim.motion.measure import Material
 from declaim.motion.normalizer import Normalizer
 from declaim.nn.speech_path import SpeechPath
 from declaim.pretrained import atomic_file
-from declaim.recipes.fd2talk import RECIPE, FD2TalkSettings, load_clip
+from declaim.recipes.fd2talk import RECIPE, FD2TalkSettings
+from declaim.recipes.motion import load_clip
 from declaim.train.config import TrainConfig
 from declaim.train.optimizer import learning_rate, make_optimizer
 from declaim.train.validate import mouth_figures

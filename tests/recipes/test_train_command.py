@@ -17,7 +17,7 @@ from declaim.apps.cli.main import run
 from declaim.data.corpus import Corpus, features_key
 from declaim.methods.fd2talk import FD2Talk
 from declaim.pretrained import load_tensors, save_tensors
-from declaim.recipes import fd2talk
+from declaim.recipes import motion
 from declaim.train.checkpoint import saved_states
 
 from .conftest import ENCODER, write_corpus
@@ -103,14 +103,14 @@ def test_killed_run_goes_on_to_the_same_bits(little_corpus, tmp_path, spawn):
 
 
 def test_terminated_run_writes_a_checkpoint(little_corpus, tmp_path, monkeypatch, capsys):
-    read = fd2talk.FD2TalkTask.batch
+    read = motion.MotionTask.batch
 
     def terminate(self, number, rows):
         if number == 3:
             os.kill(os.getpid(), signal.SIGTERM)
         return read(self, number, rows)
 
-    monkeypatch.setattr(fd2talk.FD2TalkTask, "batch", terminate)
+    monkeypatch.setattr(motion.MotionTask, "batch", terminate)
     arguments = command(little_corpus, tmp_path / "run", "--set", "train.save_every=99")
     with pytest.raises(SystemExit) as left:
         run([a for a in arguments if a != "-q"])
@@ -177,7 +177,7 @@ def test_nan_in_a_file_is_named_before_training(tmp_path, capsys):
 
 def test_nan_that_appears_while_training_is_traced_to_its_clip(little_corpus, tmp_path, monkeypatch, capsys):
     """As a decoder's glitch would: the clip was sound when it was read."""
-    read = fd2talk.FD2TalkTask.batch
+    read = motion.MotionTask.batch
 
     def glitch(self, number, rows):
         batch = read(self, number, rows)
@@ -185,7 +185,7 @@ def test_nan_that_appears_while_training_is_traced_to_its_clip(little_corpus, tm
             batch["features"][i, 3] = torch.nan if name == "ben_1" and number >= 2 else batch["features"][i, 3]
         return batch
 
-    monkeypatch.setattr(fd2talk.FD2TalkTask, "batch", glitch)
+    monkeypatch.setattr(motion.MotionTask, "batch", glitch)
     output = tmp_path / "run"
     sentence = refused(capsys, *command(little_corpus, output, "--set", "train.batch_size=16"))
     assert (

@@ -32,7 +32,7 @@ LEARNT_RAD = 0.03
 
 @runtime_checkable
 class TrackedClip(Protocol):
-    """What a training clip must offer; see `declaim.recipes.fd2talk.Clip`."""
+    """What a training clip must offer; see `declaim.recipes.motion.Clip`."""
 
     @property
     def speaker(self) -> str:

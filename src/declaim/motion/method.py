@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import ValidationError
 from torch import Tensor, nn
 
@@ -59,6 +59,25 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
         self.normalizer = Normalizer.identity(config.speech_dim, FACE64.dim) if normalizer is None else normalizer
         self.schedule = make_schedule(config.schedule, config.diffusion_steps)
         self._encoder: SpeechEncoder | None = None
+
+    def loss(
+        self,
+        speech: Float[Tensor, "batch frames features"],
+        motion: Float[Tensor, "batch frames dim"],
+        mask: Bool[Tensor, "batch frames"],
+        pose_mask: Bool[Tensor, "batch frames"] | None = None,
+        seeds: Int64[Tensor, " batch"] | None = None,
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Losses of one batch, on the batch's device; ``"total"`` is the one to minimise.
+
+        Args:
+            speech: encoder features.
+            motion: motion in its own units.
+            mask: False in padding.
+            pose_mask: frames whose pose counts, if not the same.
+            seeds: of the sequences, for noise and diffusion steps (dropout apart); drawn if left out.
+        """
+        raise NotImplementedError
 
     def sample(
         self,

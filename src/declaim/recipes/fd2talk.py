@@ -4,40 +4,14 @@ declaim train fd2talk --corpus CORPUS -o RUN
 declaim generate me.jpg hello.wav --weights RUN/weights
 """
 
-import copy
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
 
-from jaxtyping import Bool, Float, Int64
-from pydantic import Field
-from torch import Tensor, nn
-
-from declaim.data.corpus import ClipRecord, Corpus, features_key
-from declaim.data.sampling import BalancedSampler
-from declaim.data.sync import shifted, sync_offsets
-from declaim.data.tempo import motion_at_tempo
-from declaim.errors import ConfigError
-from declaim.face.anatomy import Anatomy
-from declaim.face.model import FaceModel
-from declaim.methods.fd2talk import FD2Talk, FD2TalkConfig, Normalizer, default, paper, tiny
-from declaim.motion.calibrate import calibrated_pose
-from declaim.motion.measure import measure
-from declaim.recipes.base import Section, Settings
+from declaim.data.corpus import Corpus
+from declaim.methods.fd2talk import FD2Talk, FD2TalkConfig, default, paper, tiny
+from declaim.recipes.base import Settings
+from declaim.recipes.motion import HELD_OUT, MotionData, MotionTask, prepare
 from declaim.train.config import TrainConfig
-from declaim.train.validate import mouth_figures, opening_curves
 from declaim.types import OnStep
-
-CALIBRATION_CLIPS, CALIBRATION_FRAMES = 20, 200
-"""The amplitude of head motion is set on this many clips of at least this many frames."""
-
-HELD_OUT = (
-    "grid-s3", "grid-s26", "grid-new2", "hdtf-rd-radio4", "hdtf-rd-radio18", "video-retalking-5",
-    "styletalk-kristinoem", "latentsync-demo3-video", "mimictalk-trump-10s", "sadtalker-rd-radio2",
-)  # fmt: skip
-"""Training speakers on which choices were made: the preset ``held-out`` keeps them for validation."""
 
 CARD = """# FD2Talk motion stage
 
@@ -47,126 +21,13 @@ Speech features: {encoder}, not part of these files. Licence: Apache-2.0.
 {made}"""
 
 
-class FD2TalkData(Section):
-    """What is learnt from."""
-
-    splits: tuple[str, ...] = ("train",)
-    """Splits of the corpus to learn from."""
-    tempos: tuple[float, ...] = (0.9, 1.12)
-    """Further tempos of the training speech. They act as further speakers: on held-out training speakers outside GRID
-    a regression's mouth correlation rises from .52 to .55 with them."""
-    clips_per_speaker: int = Field(120, gt=0)
-    """Most clips of one speaker that are used."""
-    tempo_clips: int = Field(40, ge=0)
-    """Most clips of one speaker that are used at the other tempos."""
-    hold_out: tuple[str, ...] = ()
-    """Speakers of these splits that are kept for validation."""
-    takes: int = Field(2, gt=0)
-    """Seeds with which every held-out clip is generated in a validation."""
-    sync: Literal["ridge", "corpus", "none"] = "ridge"
-    """How clips whose picture is early or late are brought into step: by a regression between them, by the sync
-    expert's offsets in the corpus, or not."""
-
-
 class FD2TalkSettings(Settings):
     """All settings of the recipe."""
 
     method: FD2TalkConfig = FD2TalkConfig()
     """The networks, their losses and their sampling."""
-    data: FD2TalkData = FD2TalkData()
+    data: MotionData = MotionData()
     """What is learnt from."""
-
-
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """One clip at one tempo, features and motion of the same frames, in step.
-
-    Attributes:
-        name: the clip's, with the tempo if it is another one.
-        speaker: who speaks.
-        features: speech features.
-        motion: in the face64 layout.
-        valid: False where no face was seen.
-    """
-
-    name: str
-    speaker: str
-    features: Float[Tensor, "frames features"]
-    motion: Float[Tensor, "frames dim"]
-    valid: Bool[Tensor, " frames"]
-
-
-class FD2TalkTask:
-    """Training of a method on prepared clips.
-
-    Args:
-        module: the method.
-        learnt: clips to learn from, their own tempos first.
-        sampler: draws from them, in their order.
-        held: clips for validation, brought into step like the others.
-        model: the face model.
-        settings: of the recipe.
-        clips: records of the corpus that are learnt from.
-    """
-
-    def __init__(
-        self,
-        module: FD2Talk,
-        learnt: Sequence[Clip],
-        sampler: BalancedSampler,
-        *,
-        held: Sequence[Clip],
-        model: FaceModel,
-        settings: FD2TalkSettings,
-        clips: Sequence[ClipRecord],
-    ) -> None:
-        self.module: nn.Module = module
-        self.clips = clips
-        self._learnt, self._sampler, self._held = learnt, sampler, held
-        self._mouth = Anatomy.of(model).mouth
-        self._measured: Normalizer = module.normalizer
-        self._settings = settings
-
-    def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
-        """Sequences with their masks."""
-        return dict(vars(self._sampler.batch(number, rows)))
-
-    def names(self, number: int, rows: range) -> list[str]:
-        """The clips that the rows are cut from."""
-        return [self._learnt[i].name for i in self._sampler.chosen(number, rows)]
-
-    def losses(
-        self, module: nn.Module, batch: Mapping[str, Tensor], seeds: Int64[Tensor, " rows"]
-    ) -> dict[str, Tensor]:
-        """The method's own losses."""
-        assert isinstance(module, FD2Talk)
-        return module.loss(batch["features"], batch["target"], batch["mask"], batch["pose_mask"], seeds)
-
-    def validate(self, module: nn.Module) -> dict[str, float]:
-        """Mouth correlation and amplitude on held-out clips, averaged by speaker."""
-        if not self._held:
-            return {}
-        method = copy.deepcopy(module).cpu()
-        assert isinstance(method, FD2Talk)
-
-        def generate(features: Tensor, seed: int) -> Tensor:
-            return method.generate_from_features([features], len(features), seed=seed).values
-
-        triples = [(clip.speaker, clip.features, clip.motion) for clip in self._held]
-        curves = opening_curves(generate, triples, self._opening, range(self._settings.data.takes))
-        return mouth_figures(curves)
-
-    def _opening(self, motion: Float[Tensor, "frames dim"]) -> Float[Tensor, " frames"]:
-        return motion[:, : len(self._mouth)] @ self._mouth
-
-    def save(self, module: nn.Module, folder: Path, card: str) -> None:
-        """Set the amplitude of head motion to people's, and write a folder for ``--weights``."""
-        assert isinstance(module, FD2Talk)
-        speeches = [clip.features for clip in self._learnt if len(clip.features) >= CALIBRATION_FRAMES]
-        calibrating = speeches[:CALIBRATION_CLIPS] or [self._learnt[0].features]
-        module.normalizer = calibrated_pose(module, self._measured, calibrating)
-        parameters = f"{sum(p.numel() for p in module.parameters()):,}"
-        module.save_pretrained(folder, CARD.format(parameters=parameters, encoder=module.config.encoder, made=card))
 
 
 class FD2TalkRecipe:
@@ -176,128 +37,26 @@ class FD2TalkRecipe:
     presets: Mapping[str, FD2TalkSettings] = {
         "default": FD2TalkSettings(method=default()),
         "held-out": FD2TalkSettings(
-            train=TrainConfig(best_by="mouth_correlation"), method=default(), data=FD2TalkData(hold_out=HELD_OUT)
+            train=TrainConfig(best_by="mouth_correlation"), method=default(), data=MotionData(hold_out=HELD_OUT)
         ),
         "tiny": FD2TalkSettings(
             train=TrainConfig(steps=6, batch_size=4, warmup=2, save_every=2, validate_every=3, log_every=1),
             method=tiny(),
-            data=FD2TalkData(tempos=(), takes=1, sync="none"),
+            data=MotionData(tempos=(), takes=1, sync="none"),
         ),
         "paper": FD2TalkSettings(
             train=TrainConfig(steps=200_000, batch_size=64, learning_rate=1e-4, warmup=1000, save_every=2000,
                               validate_every=10_000, weight_decay=0.0, ema=0.9999, log_every=100),
             method=paper(),
-            data=FD2TalkData(tempos=(), clips_per_speaker=1_000_000),
+            data=MotionData(tempos=(), clips_per_speaker=1_000_000),
         ),
     }  # fmt: skip
 
-    def task(self, corpus: Corpus, settings: FD2TalkSettings, on_step: OnStep | None = None) -> FD2TalkTask:
-        """Read the clips, bring them into step, measure units, and make the networks."""
-        data, model = settings.data, FaceModel.from_pretrained()
-        learnt, held = divide(corpus, data)
-        first = set(first_of_each(learnt, data.tempo_clips))
-        others = [(record, tempo) for tempo in data.tempos for record in learnt if record.name in first]
-        wanted = [*((record, 1.0) for record in [*learnt, *held]), *others]
-        loaded = []
-        for record, tempo in wanted:
-            loaded.append(load_clip(corpus, record, settings.method.encoder, tempo, settings.method.speech_dim))
-            if on_step:
-                on_step(len(loaded), len(wanted))
-        originals = len(learnt) + len(held)
-        offsets = clip_offsets(loaded[:originals], [*learnt, *held], model, data.sync)
-        ready = [in_step(c, offsets[r.name] / tempo) for c, (r, tempo) in zip(loaded, wanted, strict=True)]
-        clips, held_clips = ready[: len(learnt)] + ready[originals:], ready[len(learnt) : originals]
-        measured = measure(clips, clips[: len(learnt)], model)
-        sampler = BalancedSampler(measured.material, settings.method.frames, seed=settings.train.seed)
-        method = FD2Talk(settings.method, measured.normalizer)
-        return FD2TalkTask(method, clips, sampler, held=held_clips, model=model, settings=settings, clips=learnt)
+    def task(self, corpus: Corpus, settings: FD2TalkSettings, on_step: OnStep | None = None) -> MotionTask:
+        """Read the clips, measure units, and make the networks."""
+        material = prepare(corpus, settings.data, settings.method, on_step)
+        method = FD2Talk(settings.method, material.measured.normalizer)
+        return MotionTask(method, material, settings.data, seed=settings.train.seed, card=CARD)
 
 
 RECIPE = FD2TalkRecipe()
-
-
-def divide(corpus: Corpus, data: FD2TalkData) -> tuple[list[ClipRecord], list[ClipRecord]]:
-    """Clips to learn from and clips to validate on.
-
-    Raises:
-        ConfigError: nothing is left to learn from, or a held-out speaker is not there.
-    """
-    found = corpus.select(data.splits)
-    absent = sorted(set(data.hold_out) - {clip.speaker for clip in found})
-    if absent:
-        raise ConfigError(f"data.hold_out names {', '.join(absent)}, who is not in {corpus.folder}; leave that out")
-    few = first_of_each(found, data.clips_per_speaker)
-    chosen = [clip for clip in found if clip.name in few]
-    learnt = [clip for clip in chosen if clip.speaker not in data.hold_out]
-    if not learnt:
-        raise ConfigError(
-            f"data.hold_out keeps every speaker of {corpus.folder} for validation; leave some to learn from"
-        )
-    return learnt, [clip for clip in chosen if clip.speaker in data.hold_out]
-
-
-def first_of_each(clips: Sequence[ClipRecord], most: int) -> list[str]:
-    """Names of at most ``most`` clips of every speaker, the first ones."""
-    seen: Counter[str] = Counter()
-    kept = []
-    for clip in clips:
-        seen[clip.speaker] += 1
-        if seen[clip.speaker] <= most:
-            kept.append(clip.name)
-    return kept
-
-
-def load_clip(corpus: Corpus, record: ClipRecord, encoder: str, tempo: float, speech_dim: int) -> Clip:
-    """One clip at one tempo; frames that either the sound or the picture lacks are dropped.
-
-    Raises:
-        ConfigError: the corpus was not prepared with this encoder and tempo, its features are not ``speech_dim`` wide,
-            or it is damaged.
-    """
-    if features_key(encoder, tempo) not in record.files:
-        raise ConfigError(
-            f"clip {record.name} of {corpus.folder} has no features of {encoder} at tempo {tempo:g}; prepare the "
-            "corpus with them, or choose others (method.encoder, data.tempos)"
-        )
-    features, motion = corpus.features(record, encoder, tempo), corpus.motion(record)
-    if features.shape[1] != speech_dim:
-        raise ConfigError(
-            f"features of {encoder} are {features.shape[1]} wide, and the setting speech_dim says {speech_dim}; "
-            f"add --set method.speech_dim={features.shape[1]} (for sync-expert: network.speech_dim)"
-        )
-    for what, values in (("features", features), ("motion", motion.values)):
-        if not bool(values.isfinite().all()):
-            raise ConfigError(
-                f"the {what} of clip {record.name} of {corpus.folder} hold values that are not numbers; prepare the "
-                "clip anew, or mark it as not usable"
-            )
-    frames = min(len(features), round(len(motion) / tempo))
-    assert motion.valid is not None
-    seen = motion_at_tempo(motion.valid[:, None].float(), frames, tempo)[:, 0] == 1.0
-    name = record.name if tempo == 1.0 else f"{record.name} at tempo {tempo:g}"
-    return Clip(name, record.speaker, features[:frames], motion_at_tempo(motion.values, frames, tempo), seen)
-
-
-def clip_offsets(clips: Sequence[Clip], records: Sequence[ClipRecord], model: FaceModel, how: str) -> dict[str, int]:
-    """Frames by which each clip's picture is late, by the clip's name.
-
-    Args:
-        clips: at their own tempo.
-        records: of the same clips.
-        model: the face model.
-        how: as in `FD2TalkData.sync`.
-    """
-    if how == "ridge":
-        mouth = Anatomy.of(model).mouth
-        openings = [clip.motion[:, : len(mouth)] @ mouth for clip in clips]
-        found = sync_offsets([clip.speaker for clip in clips], [clip.features for clip in clips], openings)
-    else:
-        found = [(record.quality.av_offset or 0) if how == "corpus" else 0 for record in records]
-    return dict(zip((record.name for record in records), found, strict=True))
-
-
-def in_step(clip: Clip, offset: float) -> Clip:
-    """``clip`` with its motion moved by ``offset`` frames, so that lips and sound agree."""
-    frames = round(offset)
-    valid = shifted(clip.valid[:, None].float(), frames)[:, 0] == 1.0
-    return Clip(clip.name, clip.speaker, clip.features, shifted(clip.motion, frames), valid)

@@ -21,10 +21,10 @@ from declaim.face.layouts import N_EXPRESSION
 from declaim.face.mirror import expression_mirror
 from declaim.face.model import FaceModel
 from declaim.recipes.base import Section, Settings
-from declaim.recipes.fd2talk import (
+from declaim.recipes.motion import (
     HELD_OUT,
     Clip,
-    FD2TalkData,
+    MotionData,
     clip_offsets,
     divide,
     in_step,
@@ -179,7 +179,7 @@ class SyncRecipe:
         """Read the clips, bring them into step, measure units, and make the network."""
         data, network, model = settings.data, settings.network, FaceModel.from_pretrained()
         learnt, held = divide(
-            corpus, FD2TalkData(splits=data.splits, clips_per_speaker=data.clips_per_speaker, hold_out=data.hold_out)
+            corpus, MotionData(splits=data.splits, clips_per_speaker=data.clips_per_speaker, hold_out=data.hold_out)
         )
         if not data.pictures:
             network = network.model_copy(update={"picture_channels": ()})

@@ -44,15 +44,7 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         pose_mask: Bool[Tensor, "batch frames"] | None = None,
         seeds: Int64[Tensor, " batch"] | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Losses of one batch at random diffusion steps, on the batch's device.
-
-        Args:
-            speech: encoder features.
-            motion: motion in its own units.
-            mask: False in padding.
-            pose_mask: frames whose pose counts, if not the same.
-            seeds: of the sequences, for noise and diffusion steps (dropout apart); drawn if left out.
-        """
+        """Losses of one batch at random diffusion steps; see `MotionMethod.loss`."""
         dim, device = motion.shape[-1], motion.device
         units = self.normalizer.to(device)
         heard_speech, x0 = units.normal_speech(speech), units.normal_motion(motion)
