@@ -1,0 +1,163 @@
+"""Networks of the audio-to-visual prior: lip space, non-lip space, and the prior over the latter given speech."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from declaim.methods.a2v_prior.config import A2VPriorConfig, LipSpaceConfig, PriorConfig
+from declaim.nn.embeddings import StepEmbedding, sinusoid
+from declaim.nn.speech_path import SpeechPath
+from declaim.nn.transformer import ConvBlock
+
+
+class LipSpace(nn.Module):
+    """Speech and lips as points of one space, and the way back to lips.
+
+        speech ─► hear ─┐
+                        ├─► embedding ─► speak ─► lips
+        lips   ─► see ──┘
+
+    Args:
+        speech_dim: width of the speech features.
+        directions: lip coordinates.
+        config: sizes.
+    """
+
+    def __init__(self, speech_dim: int, directions: int, config: LipSpaceConfig) -> None:
+        super().__init__()
+        dim, size = config.dim, config.embedding
+        self.path = SpeechPath(
+            speech_dim, dim, layers=config.layers, dropout=config.dropout, speech_dropout=config.speech_dropout,
+            noise=config.speech_noise,
+        )  # fmt: skip
+        self.hear_out = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, size))
+        self.see = nn.Sequential(nn.Linear(directions, dim), ConvBlock(dim), nn.LayerNorm(dim), nn.Linear(dim, size))
+        blocks = (ConvBlock(dim, dropout=config.dropout) for _ in range(config.layers))
+        self.speak = nn.Sequential(nn.Linear(size, dim), *blocks, nn.LayerNorm(dim), nn.Linear(dim, directions))
+        self.log_scale = nn.Parameter(torch.tensor(2.3))
+
+    def hear(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames embedding"]:
+        """Where speech lies in the space."""
+        embedded: Tensor = self.hear_out(self.path(speech))
+        return embedded
+
+
+class NonLipSpace(nn.Module):
+    """Everything but the lips as an embedding, frame by frame, and back.
+
+    Face and pose keep numbers of their own: many speakers' heads are still and teach no pose.
+
+    Args:
+        face: expression columns.
+        pose: pose columns.
+        config: sizes.
+    """
+
+    def __init__(self, face: int, pose: int, config: A2VPriorConfig) -> None:
+        super().__init__()
+        self.columns = (face, pose)
+        self.sizes = (config.face_embedding, config.pose_embedding)
+        self.encoders = nn.ModuleList(_two_layers(*ends) for ends in zip(self.columns, self.sizes, strict=True))
+        self.decoders = nn.ModuleList(_two_layers(*ends) for ends in zip(self.sizes, self.columns, strict=True))
+
+    def encode(self, motion: Float[Tensor, "*batch columns"]) -> Float[Tensor, "*batch embedding"]:
+        """The embedding of normalised motion without its lips."""
+        parts = face_and_pose(motion, self.columns[0])
+        return torch.cat([e(x) for e, x in zip(self.encoders, parts, strict=True)], -1)
+
+    def decode(self, embedding: Float[Tensor, "*batch embedding"]) -> Float[Tensor, "*batch columns"]:
+        """Normalised motion without lips."""
+        parts = face_and_pose(embedding, self.sizes[0])
+        return torch.cat([d(f) for d, f in zip(self.decoders, parts, strict=True)], -1)
+
+
+class PriorTransformer(nn.Module):
+    """P(non-lip embedding | speech): one sequence of step, speech and motion tokens.
+
+        tokens    step │ speech 0 1 2 … │ motion 0 1 2 …
+        diffusion       every token sees every token; motion enters noisy, or clean in the prefix
+        autoregressive  motion token i sees all speech and the motion tokens up to i; it enters as frame i - 1
+
+    Args:
+        columns: of the embedding.
+        speech_dim: width of the speech features.
+        steps: steps of the diffusion process.
+        config: sizes.
+    """
+
+    def __init__(self, columns: int, speech_dim: int, steps: int, config: PriorConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.causal = config.kind == "autoregressive"
+        self.path = SpeechPath(
+            speech_dim, dim, layers=config.speech_layers, dropout=config.dropout,
+            speech_dropout=config.speech_dropout, noise=config.speech_noise,
+        )  # fmt: skip
+        self.step = StepEmbedding(dim, steps)
+        self.enter = nn.Linear(columns + 1, dim)
+        self.kinds = nn.Parameter(0.02 * torch.randn(2, dim))
+        layer = nn.TransformerEncoderLayer(
+            dim, config.heads, 4 * dim, config.dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(dim), enable_nested_tensor=False)
+        self.leave = nn.Linear(dim, columns * (2 if self.causal else 1))
+
+    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
+        """The speech tokens: they do not depend on the diffusion step."""
+        heard: Tensor = self.path(speech)
+        return heard
+
+    def forward(
+        self,
+        x_t: Float[Tensor, "batch frames columns"],
+        step: Int[Tensor, " batch"],
+        heard: Float[Tensor, "batch frames dim"],
+        given: Bool[Tensor, "batch frames"],
+    ) -> Float[Tensor, "batch frames outputs"]:
+        """The clean embedding; for the autoregressive prior, every frame's mean and the logarithm of its variance.
+
+        Args:
+            x_t: noisy embedding, clean where ``given``; for the autoregressive prior, the embedding a frame earlier.
+            step: diffusion step of each sequence; the autoregressive prior's is always 0.
+            heard: what `listen` made of the speech.
+            given: True in the prefix.
+        """
+        frames = x_t.shape[1]
+        places = sinusoid(torch.arange(frames, dtype=torch.float32, device=x_t.device), heard.shape[-1])
+        entered = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
+        tokens = [self.step(step)[:, None], heard + places + self.kinds[0], entered + places + self.kinds[1]]
+        mask = _causal_mask(frames, x_t.device) if self.causal else None
+        seen: Tensor = self.leave(self.layers(torch.cat(tokens, 1), mask)[:, 1 + frames :])
+        return seen
+
+
+def face_and_pose(
+    values: Float[Tensor, "*batch columns"], face: int
+) -> tuple[Float[Tensor, "*batch face"], Float[Tensor, "*batch pose"]]:
+    """The first ``face`` columns, and the others."""
+    return values[..., :face], values[..., face:]
+
+
+def _two_layers(inputs: int, outputs: int) -> nn.Module:
+    """A linear map and a correction to it."""
+    return _Residual(inputs, 4 * max(inputs, outputs), outputs)
+
+
+class _Residual(nn.Module):
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        super().__init__()
+        self.straight = nn.Linear(inputs, outputs)
+        self.bent = nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.straight(x) + self.bent(x)
+        return result
+
+
+def _causal_mask(frames: int, device: torch.device) -> Bool[Tensor, "tokens tokens"]:
+    """True where a token may not look: step and speech not at motion, motion not at later motion."""
+    barred = torch.zeros(1 + 2 * frames, 1 + 2 * frames, dtype=torch.bool, device=device)
+    barred[:, 1 + frames :] = True
+    later = torch.ones(frames, frames, dtype=torch.bool, device=device).triu(1)
+    barred[1 + frames :, 1 + frames :] = later
+    return barred
