@@ -5,14 +5,16 @@ clip = head.animate("portrait.jpg", "speech.wav", seed=7)
 clip.write("out.mp4")
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from declaim.errors import ConfigError
 from declaim.media import read_audio, write_video
-from declaim.registry import METHODS, RENDERERS, resolve
+from declaim.motion.casting import Cast
+from declaim.motion.takes import performances
+from declaim.registry import RENDERERS, resolve
 from declaim.render.portrait import load_portrait
 from declaim.types import Frames, Motion, OnStep, Portrait, Speech
 
@@ -44,19 +46,29 @@ class Clip:
         """Render the clip in runs of frames, in order and in constant memory."""
         yield from self.renderer.render(self.portrait, self.motion, anchor=self.anchor)
 
-    def write(self, path: str | Path, on_step: OnStep | None = None) -> Path:
+    def write(
+        self, path: str | Path, on_step: OnStep | None = None, on_frames: Callable[[Frames], None] | None = None
+    ) -> Path:
         """Write the clip as a video whose length is the motion's to the frame.
 
         Args:
             path: .mp4, .mov or .mkv; it appears whole or not at all.
             on_step: called with (frames written, frames in all).
+            on_frames: called with every run of frames before it is written; the pictures may be reused afterwards.
 
         Returns:
             The path.
         """
+        frames = self.frames() if on_frames is None else _shown(self.frames(), on_frames)
         return write_video(
-            path, self.frames(), self.sound, len(self.motion), self.motion.fps, on_step=on_step, comment=SYNTHETIC
+            path, frames, self.sound, len(self.motion), self.motion.fps, on_step=on_step, comment=SYNTHETIC
         )
+
+
+def _shown(frames: Iterator[Frames], on_frames: Callable[[Frames], None]) -> Iterator[Frames]:
+    for run in frames:
+        on_frames(run)
+        yield run
 
 
 class TalkingHead:
@@ -73,7 +85,13 @@ class TalkingHead:
 
     @classmethod
     def from_pretrained(
-        cls, method: str = "fd2talk", renderer: str = "mesh", *, weights: str | Path | None = None
+        cls,
+        method: str = "fd2talk",
+        renderer: str = "mesh",
+        *,
+        weights: str | Path | None = None,
+        lips: str | None = None,
+        head: str | None = None,
     ) -> "TalkingHead":
         """Load a method's weights and build a renderer.
 
@@ -81,26 +99,19 @@ class TalkingHead:
             method: a registered method's name.
             renderer: a registered renderer's name.
             weights: a saved folder; None for the weights that ship with declaim.
+            lips: another method for the lips: ``METHOD`` or ``METHOD=FOLDER``.
+            head: another method for head, eyes and the rest of the face.
 
         Raises:
-            ConfigError: unknown name.
+            ConfigError: unknown name, or a method without weights.
             AssetError: a pretrained part is not on this machine (the message says how to get it).
+            CheckpointError: weights of another method or version.
         """
-        method_type = resolve(METHODS, method, kind="method")
-        renderer_type = resolve(RENDERERS, renderer, kind="renderer")
-        return cls(method_type.from_pretrained(weights), renderer_type())
+        cast = Cast.named(method, weights, lips=lips, head=head)
+        return cls(cast.load(), resolve(RENDERERS, renderer, kind="renderer")())
 
     def animate(
-        self,
-        portrait: str | Path | Portrait,
-        speech: str | Path | Speech,
-        *,
-        seed: int = 0,
-        face: str | int | None = None,
-        crop: Literal["none", "head"] = "none",
-        size: int | None = None,
-        on_step: OnStep | None = None,
-        **motion_options: Any,
+        self, portrait: str | Path | Portrait, speech: str | Path | Speech, *, seed: int = 0, **options: Any
     ) -> Clip:
         """Plan a clip in which ``portrait`` says ``speech``.
 
@@ -108,10 +119,37 @@ class TalkingHead:
             portrait: a picture file (or the first frame of a video), or a loaded portrait.
             speech: an audio or video file, or a loaded signal.
             seed: another seed is another performance; the same seed is the same file, bit for bit.
+            options: see `takes`.
+
+        Raises:
+            MediaError: a file cannot be used (Unreadable, NoAudio, NoFace, ManyFaces).
+        """
+        return next(self.takes(portrait, speech, [seed], **options))
+
+    def takes(
+        self,
+        portrait: str | Path | Portrait,
+        speech: str | Path | Speech,
+        seeds: Sequence[int],
+        *,
+        same_lips: bool = False,
+        face: str | int | None = None,
+        crop: Literal["none", "head"] = "none",
+        size: int | None = None,
+        on_step: OnStep | None = None,
+        **motion_options: Any,
+    ) -> Iterator[Clip]:
+        """Plan several performances of one speech, each when it is asked for; portrait and speech are read once.
+
+        Args:
+            portrait: a picture file (or the first frame of a video), or a loaded portrait.
+            speech: an audio or video file, or a loaded signal.
+            seeds: one for each clip.
+            same_lips: all clips have the first one's lips; head, eyes and the rest of the face differ.
             face: which face, if there are several: ``"largest"`` or an index from the left.
             crop: ``"head"`` cuts a square around head and shoulders.
             size: longer side of the result in pixels; None for the picture's own size.
-            on_step: progress of motion generation: (frames done, frames in all).
+            on_step: progress of motion generation: (frames done, frames in all) of all clips together.
             motion_options: ``pose_scale``, ``expression_scale``, ``blink_scale``, ``steps`` of the method.
 
         Raises:
@@ -124,6 +162,7 @@ class TalkingHead:
         else:
             still = load_portrait(portrait, face=face, crop=crop, size=size)
         signal = speech if isinstance(speech, Speech) else read_audio(Path(speech))
-        motion = self.method.generate(signal, seed=seed, on_step=on_step, **motion_options)
         sound = speech if isinstance(speech, Speech) else Path(speech)
-        return Clip(still, motion, sound, self.renderer, anchor="rest")
+        made = performances(self.method, signal, seeds, same_lips=same_lips, on_step=on_step, **motion_options)
+        for motion in made:
+            yield Clip(still, motion, sound, self.renderer, anchor="rest")

@@ -31,6 +31,11 @@ RECIPES = {
 }
 
 
+def registered(table: dict[str, str], *, kind: str) -> dict[str, str]:
+    """Everything that can be chosen, outside packages' entries included: ``"module:attribute"`` by name."""
+    return {**table, **{e.name: e.value for e in entry_points(group=f"declaim.{kind}s")}}
+
+
 def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
     """The class registered as ``name``.
 
@@ -42,8 +47,7 @@ def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
     Raises:
         ConfigError: nothing is registered under that name.
     """
-    known = dict(table)
-    known.update({e.name: e.value for e in entry_points(group=f"declaim.{kind}s")})
+    known = registered(table, kind=kind)
     if name not in known:
         raise ConfigError(f"there is no {kind} {name!r}; there are: {', '.join(sorted(known))}")
     module, _, attribute = known[name].partition(":")

@@ -11,7 +11,7 @@ import warnings
 import typer
 from rich.markup import escape
 
-from declaim.apps.cli import assets, commands, corpus, doctor, evaluate, prepare, synthesize, train
+from declaim.apps.cli import assets, commands, corpus, doctor, evaluate, generate, prepare, synthesize, train
 from declaim.apps.cli.health import system_libraries_advice
 from declaim.apps.cli.progress import console
 from declaim.errors import CapacityError, DeclaimError, DeclaimWarning
@@ -24,8 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("generate")(commands.generate)
-app.command("motion")(commands.motion)
+app.command("generate")(generate.generate)
+app.command("motion")(generate.motion)
 app.command("render")(commands.render)
 app.command("track")(commands.track)
 app.command("demo")(commands.demo)

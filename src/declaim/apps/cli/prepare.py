@@ -22,7 +22,7 @@ def prepare(
         Path | None,
         typer.Option(
             help="A CSV file with the columns path (relative to it) and speaker, optionally split, language, licence, "
-            "source [default: sub-folders are speakers]."
+            "source \\[default: sub-folders are speakers]."
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,

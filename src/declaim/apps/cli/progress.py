@@ -1,8 +1,10 @@
 """Progress bars on standard error, for people; silent when nobody is watching or ``--quiet`` is given."""
 
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -78,3 +80,10 @@ def stages(quiet: bool = False) -> Iterator[Stages]:
     )
     with Progress(*columns, console=console) as progress:
         yield Stages(progress)
+
+
+def report(paths: Sequence[Path], started: float, quiet: bool, detail: str = "") -> None:
+    """Say that files were written, and how long the command took."""
+    if not quiet:
+        names = f"{paths[0]}" if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
+        console.print(f"wrote [bold]{names}[/bold]{detail} in {time.monotonic() - started:.1f} s")

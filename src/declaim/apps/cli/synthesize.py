@@ -16,7 +16,7 @@ def synthesize(
     ] = 60.0,
     voices: Annotated[
         str | None,
-        typer.Option(help="Names with commas between, as [bold]af_bella,bm_george[/bold] [default: all]."),
+        typer.Option(help="Names with commas between, as [bold]af_bella,bm_george[/bold] \\[default: all]."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Other seeds are other sentences.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,

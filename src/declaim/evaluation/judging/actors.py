@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import torch
 
-from declaim.assets import shipped
-from declaim.audio.activity import speech_activity
-from declaim.errors import AssetError, ConfigError
+from declaim.errors import ConfigError
+from declaim.motion.casting import shipped_weights
+from declaim.motion.hearing import Hearing
 from declaim.registry import METHODS, resolve
 from declaim.types import Motion, Speech
 
@@ -68,26 +68,17 @@ class Actor:
 
     def __init__(self, name: str, registered: str, folder: Path | None = None) -> None:
         kind = resolve(METHODS, registered, kind="method")
-        try:
-            self.folder = shipped(registered) if folder is None else Path(folder)
-        except AssetError as error:
-            raise ConfigError(
-                f"declaim ships no weights of {registered!r}; give yours with --weights {registered}=FOLDER"
-            ) from error
+        if folder is None:
+            folder = shipped_weights(registered, f"--weights {registered}=FOLDER")
+        self.folder = Path(folder)
         self.name, self.registered = name, registered
         self.method: Any = kind.from_pretrained(self.folder)
         self.hashes = weight_hashes(self.folder)
-        self._heard: tuple[int, Any] | None = None
+        self._hearing = Hearing()
 
     def generate(self, speech: Speech, seed: int) -> Motion:
         """A take; what the encoder makes of the speech is kept for the next one."""
-        method = self.method
-        if not hasattr(method, "generate_from_features"):
-            return method.generate(speech, seed=seed)
-        if self._heard is None or self._heard[0] != id(speech):
-            self._heard = (id(speech), (speech, method.encoder.encode(speech), speech_activity(speech)))
-        _, features, active = self._heard[1]
-        return method.generate_from_features([features], speech.n_frames, active=active, seed=seed)
+        return self._hearing.generate(self.method, speech, seed=seed)
 
     def borders(self, frames: int) -> list[int]:
         """First frames of the windows in which a clip is generated, but the first window's."""

@@ -7,7 +7,7 @@ from typing import Any
 from declaim.evaluation.judging.actors import OTHER_SPEECH, PEOPLE, STRANGERS
 from declaim.evaluation.judging.scores import BEAT_BINS_S, SPEED_BINS_DEG_S
 from declaim.evaluation.page.samples import Course, Sample
-from declaim.evaluation.page.svg import Number, Plot, legend, span
+from declaim.plots.svg import Number, Plot, legend, span
 
 Json = dict[str, Any]
 NOD, TURN = 0, 1

@@ -1,0 +1,90 @@
+"""Lips from one performance, head, eyes and the rest of the face from another."""
+
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from declaim.errors import ConfigError
+from declaim.face.anatomy import lip_directions
+from declaim.face.layouts import FACE64
+from declaim.face.model import FaceModel
+from declaim.motion.hearing import Hearing
+from declaim.types import Motion, OnStep, Speech
+
+
+def with_lips(motion: Motion, lips: Motion, basis: Float[Tensor, "expression directions"]) -> Motion:
+    """``motion`` with the lips of another motion.
+
+    Along the lips' directions the expression becomes that of ``lips``, to float32's rounding; across them it stays.
+
+    Args:
+        motion: head, eyes and the rest of the face.
+        lips: as long as ``motion``.
+        basis: orthonormal directions in b that move the lips (`declaim.face.anatomy.lip_directions`).
+
+    Raises:
+        ConfigError: the motions have another layout or different lengths.
+    """
+    for name, given in (("motion", motion), ("lips", lips)):
+        if given.layout != FACE64:
+            raise ConfigError(
+                f"lips are exchanged in motion over {FACE64.name}; the {name} is over {given.layout.name}"
+            )
+    if len(motion) != len(lips):
+        raise ConfigError(f"the lips last {len(lips)} frames, the rest {len(motion)}; they must be equally long")
+    own, wanted = motion["expression"].double(), lips["expression"].double()
+    across = basis.double()
+    exchanged = own + (wanted - own) @ across @ across.T
+    return motion.replace(expression=exchanged.to(motion.values.dtype))
+
+
+class MixedMethod:
+    """Two methods as one: lips from the first, everything else from the second.
+
+    Speech is encoded once if both have the same encoder.
+
+    Args:
+        lips: the method whose lips are taken.
+        head: the method that moves head, eyes and the rest of the face.
+        model: the face model, which says what in an expression is lips.
+
+    Raises:
+        ConfigError: a method works in another layout than face64.
+    """
+
+    layout = FACE64
+
+    def __init__(self, lips: Any, head: Any, model: FaceModel) -> None:
+        for role, method in (("lips", lips), ("head", head)):
+            if method.layout != FACE64:
+                raise ConfigError(f"methods are mixed over {FACE64.name}; the {role}' is over {method.layout.name}")
+        self.lips, self.head = lips, head
+        self._basis = lip_directions(model)
+        self._hearing = Hearing()
+
+    def generate(self, speech: Speech, *, seed: int = 0, on_step: OnStep | None = None, **options: Any) -> Motion:
+        """Motion for ``speech``; both methods get the same seed and options.
+
+        Args:
+            speech: any length and sample rate.
+            seed: the take.
+            on_step: called with (frames done by both methods, frames in all of both).
+            options: ``steps``, ``pose_scale``, ``expression_scale``, ``blink_scale`` of the methods' ``generate``.
+
+        Raises:
+            NoAudio: the speech is empty or not finite.
+            ConfigError: an option is out of range.
+        """
+        made = [
+            self._hearing.generate(method, speech, seed=seed, on_step=part_of(on_step, number, 2), **options)
+            for number, method in enumerate((self.lips, self.head))
+        ]
+        return with_lips(made[1], made[0], self._basis)
+
+
+def part_of(on_step: OnStep | None, number: int, count: int) -> OnStep | None:
+    """The hook of one of ``count`` equally long parts of some work, which moves the hook of the whole."""
+    if on_step is None:
+        return None
+    return lambda done, total: on_step(number * total + done, count * total)

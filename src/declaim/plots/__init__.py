@@ -1,0 +1,1 @@
+"""Pictures of motion: plots as SVG, poses of several takes, contact sheets."""
