@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -34,8 +35,8 @@ def with_lips(motion: Motion, lips: Motion, basis: Float[Tensor, "expression dir
     if len(motion) != len(lips):
         raise ConfigError(f"the lips last {len(lips)} frames, the rest {len(motion)}; they must be equally long")
     own, wanted = motion["expression"].double(), lips["expression"].double()
-    across = basis.double()
-    exchanged = own + (wanted - own) @ across @ across.T
+    along = torch.linalg.qr(basis.double()).Q  # float32 is orthonormal to 1e-7 only
+    exchanged = own + (wanted - own) @ along @ along.T
     return motion.replace(expression=exchanged.to(motion.values.dtype))
 
 

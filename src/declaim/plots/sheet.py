@@ -68,7 +68,7 @@ def contact_sheet(rows: Sequence[Row], labels: Sequence[str]) -> Picture:
     return np.asarray(sheet, dtype=np.uint8)
 
 
-def _thumb(image: Picture) -> Picture:
+def _thumb(image: Picture) -> UInt8[np.ndarray, "rows columns 3"]:
     height, width = image.shape[:2]
     scale = THUMB_PX / max(height, width)
     if scale >= 1:

@@ -157,11 +157,12 @@ def motion(
 
 def _cast(method: str, weights: Path | None, lips: str | None, head: str | None, *parts: str, quiet: bool) -> "Cast":
     """Who plays; ``parts`` and the speech encoders that the methods need are fetched."""
+    from declaim.assets import ASSETS
     from declaim.motion.casting import Cast
 
     cast = Cast.named(method, weights, lips=lips, head=head)
-    encoders = {speech_encoder(role.method, role.weights): None for role in cast.roles}
-    ensure_assets(*parts, *encoders, quiet=quiet)
+    encoders = dict.fromkeys(speech_encoder(role.method, role.weights) for role in cast.roles)
+    ensure_assets(*parts, *(name for name in encoders if name in ASSETS), quiet=quiet)  # others fetch nothing
     return cast
 
 
