@@ -1,4 +1,5 @@
 import json
+from importlib import import_module
 
 import pytest
 import torch
@@ -47,8 +48,9 @@ def speech(seconds, seed=0):
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_every_method_keeps_the_contract(name, tmp_path, encoder):
     kind = resolve(METHODS, name, kind="method")
+    small = import_module(kind.__module__.rpartition(".")[0]).tiny()
     torch.manual_seed(0)
-    made = kind(tiny())
+    made = kind(small)
     made._encoder = encoder
     motion = made.generate(speech(1.3), seed=3)
     assert motion.layout == FACE64
@@ -184,6 +186,46 @@ def test_head_starts_at_rest(method):
     n = method.config.prefix
     assert given[0].tolist() == [True] * n + [False] * 10
     assert float(x_t[0, :n].abs().max()) == 0.0
+
+
+@pytest.mark.parametrize("changed", [{"joint": True}, {"band": None}], ids=["joint", "no mask"])
+def test_ablations_generate_learn_and_come_back(changed, tmp_path):
+    torch.manual_seed(0)
+    made = FD2Talk(tiny().model_copy(update=changed)).eval()
+    assert [columns.stop - columns.start for _, columns in made.parts] == ([70] if made.config.joint else [64, 6])
+    made.save_pretrained(tmp_path / "w")
+    again = FD2Talk.from_pretrained(tmp_path / "w")
+    assert again.config == made.config
+    motion = again.generate_from_features([features(50)], 50, seed=2)
+    assert torch.equal(motion.values, again.generate_from_features([features(50)], 50, seed=2).values)
+    assert bool(motion.values.isfinite().all())
+    losses = again.train().loss(features(20)[None], torch.randn(1, 20, 70), torch.ones(1, 20, dtype=torch.bool))
+    losses["total"].backward()
+    assert all(p.grad is not None for p in again.parameters() if p.ndim > 1)
+
+
+def test_one_transformer_for_both_lets_pose_change_the_expression():
+    torch.manual_seed(0)
+    made = FD2Talk(tiny().model_copy(update={"joint": True})).eval()
+    network, heard = made.both, made.both.listen(features(20)[None])
+    x_t, given = torch.randn(1, 20, 70), torch.zeros(1, 20, dtype=torch.bool)
+    turned = torch.cat([x_t[..., :64], x_t[..., 64:] + 1.0], -1)
+    step = torch.tensor([5])
+    one, two = network(x_t, step, heard, given), network(turned, step, heard, given)
+    assert not torch.allclose(one[..., :64], two[..., :64], atol=1e-4)
+
+
+@pytest.mark.parametrize(("band", "heard"), [(3, 4), (None, 20)])
+def test_without_the_mask_a_frame_hears_the_whole_window(band, heard):
+    """Of twenty frames the first hears itself and three more, or all."""
+    torch.manual_seed(0)
+    config = tiny().model_copy(update={"band": band})
+    sizes = config.expression.model_copy(update={"speech_layers": 0, "reach": 0})
+    network = FD2Talk(config.model_copy(update={"expression": sizes})).eval().expression
+    speech = features(20)[None].requires_grad_()
+    block = network.blocks[0].cross_attention
+    block(torch.randn(1, 20, 16), network.listen(speech))[0, 0].sum().backward()
+    assert int(speech.grad[0].any(-1).sum()) == heard
 
 
 def test_paper_numbers():

@@ -2,7 +2,16 @@ import pytest
 import torch
 
 from declaim.methods.fd2talk import FD2Talk, Normalizer, paper, tiny
-from declaim.methods.fd2talk.objective import expression_loss, first_stage_losses, pose_loss
+from declaim.methods.fd2talk.objective import (
+    LEAST_AGREEMENT,
+    agreement,
+    expression_loss,
+    first_stage_losses,
+    pose_loss,
+    sync_loss,
+)
+from declaim.sync import SyncExpert
+from declaim.sync.config import tiny as tiny_expert
 
 
 def batch(seed=0):
@@ -83,3 +92,65 @@ def test_loss_is_computed_where_the_batch_is():
     heard, motion = (torch.zeros(2, 20, size, device="meta") for size in (772, 70))
     losses = method.loss(heard, motion, torch.ones(2, 20, dtype=torch.bool, device="meta"))
     assert losses["total"].device.type == "meta"
+
+
+def test_equation_10_is_the_cosine_and_nothing_agrees_with_nothing():
+    v, a = torch.randn(2, 5, 8, dtype=torch.float64), torch.randn(2, 5, 8, dtype=torch.float64)
+    torch.testing.assert_close(agreement(v, a), torch.nn.functional.cosine_similarity(v, a, dim=-1))
+    torch.testing.assert_close(agreement(3 * v, 0.1 * v), torch.ones(2, 5, dtype=torch.float64))
+    assert torch.equal(agreement(torch.zeros(1, 8), torch.zeros(1, 8)), torch.zeros(1))
+
+
+def test_equation_11_is_minus_the_logarithm_where_it_has_one():
+    p_sync = torch.tensor([[0.5, 0.25, 1.0, 0.9], [0.125, -0.7, 0.0, 0.3]], requires_grad=True)
+    counts = torch.tensor([[True, True, False, False], [True, True, False, False]])
+    loss = sync_loss(p_sync, counts)
+    logs = -torch.tensor([0.5, 0.25, 0.125, LEAST_AGREEMENT]).log()
+    torch.testing.assert_close(loss, logs.mean())
+    loss.backward()
+    expected = [[-1 / 0.5 / 4, -1 / 0.25 / 4, 0.0, 0.0], [-1 / 0.125 / 4, 0.0, 0.0, 0.0]]
+    torch.testing.assert_close(p_sync.grad, torch.tensor(expected))
+
+
+@pytest.fixture
+def expert():
+    torch.manual_seed(3)
+    return SyncExpert(tiny_expert(772)).eval().requires_grad_(False)
+
+
+def test_the_expert_judges_motion_in_its_own_units(expert):
+    units = Normalizer.identity(772, 70)
+    units = Normalizer(**{**vars(units), "motion_mean": torch.randn(70), "motion_std": 1 + torch.rand(70)})
+    config = tiny().model_copy(update={"sync_weight": 0.5})
+    heard, values = torch.randn(2, 20, 772), torch.randn(2, 20, 70)
+    mask = torch.ones(2, 20, dtype=torch.bool)
+    mask[1, 15:] = False
+    normal, wanted = units.normal_motion(values), units.normal_motion(torch.randn(2, 20, 70))
+    losses = first_stage_losses(
+        wanted, normal, mask, mask, config=config, normalizer=units, expert=expert, speech=heard
+    )
+    p_sync = agreement(expert.embed_motion(values), expert.embed_speech(heard)).clamp(min=LEAST_AGREEMENT)
+    windows = 20 - expert.window + 1
+    by_row = [-p_sync[0].log().mean(), -p_sync[1, : windows - 5].log().mean()]
+    torch.testing.assert_close(losses["sync"], torch.stack(by_row).mean(), atol=1e-4, rtol=1e-4)
+    without = first_stage_losses(wanted, normal, mask, mask, config=config, normalizer=units)
+    assert "sync" not in without
+    torch.testing.assert_close(losses["total"], without["total"] + 0.5 * losses["sync"])
+
+
+def test_the_sync_loss_moves_the_lips_alone_and_leaves_the_expert_as_it_is(expert):
+    torch.manual_seed(0)
+    method = FD2Talk(tiny().model_copy(update={"sync_weight": 1.0})).train()
+    names = set(method.state_dict())
+    with torch.no_grad():
+        method.normalizer.motion_std.fill_(3.0)
+    losses = method.loss(
+        torch.randn(4, 20, 772), torch.randn(4, 20, 70), torch.ones(4, 20, dtype=torch.bool), expert=expert
+    )
+    losses["sync"].backward()
+    leave = method.expression.leave.weight.grad
+    assert bool(leave[: expert.config.lip_directions].any())
+    assert not bool(leave[expert.config.lip_directions :].any())
+    assert not any(p.grad is not None and bool(p.grad.any()) for p in method.pose.parameters())
+    assert all(p.grad is None for p in expert.parameters())
+    assert set(method.state_dict()) == names

@@ -35,8 +35,10 @@ class FD2TalkConfig(MotionConfig):
     """The expression transformer."""
     pose: DenoiserConfig = DenoiserConfig(dim=64, speech_layers=1)
     """The head pose transformer."""
-    band: int = Field(3, ge=0)
-    """k of the alignment mask."""
+    joint: bool = False
+    """One transformer, of the sizes of ``expression``, for expression and pose together: the paper's ablation."""
+    band: int | None = Field(3, ge=0)
+    """k of the alignment mask; ``none`` lets every frame look at all of the window's speech: the paper's ablation."""
     lip_weight: float = Field(1.0, ge=0.0)
     """Weight of the squared error of the lip points."""
     opening_weight: float = Field(1.0, ge=0.0)
@@ -47,6 +49,8 @@ class FD2TalkConfig(MotionConfig):
     """Weight of the losses on frame-to-frame differences."""
     pose_weight: float = Field(1.0, ge=0.0)
     """Weight of the pose transformer's loss."""
+    sync_weight: float = Field(0.0, ge=0.0)
+    """Weight of the lip expert's sync loss; 0: none is needed in training."""
     lip_temperature: float = Field(0.3, ge=0.0, le=1.0)
     """Share of the starting noise that is left in the directions that move the lips."""
     lip_steps: int = Field(1, ge=1)

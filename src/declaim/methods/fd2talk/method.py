@@ -14,6 +14,7 @@ from declaim.methods.fd2talk.objective import first_stage_losses
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.sampling import joined, sample_window
+from declaim.sync.expert import SyncExpert
 
 N_POSE = FACE64.dim - N_EXPRESSION
 
@@ -33,8 +34,18 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         config = default() if config is None else config
         super().__init__(config, normalizer)
         common = (config.speech_dim, config.band, config.diffusion_steps)
-        self.expression = MotionDenoiser(N_EXPRESSION, *common, config.expression)
-        self.pose = MotionDenoiser(N_POSE, *common, config.pose)
+        if config.joint:
+            self.both = MotionDenoiser(FACE64.dim, *common, config.expression)
+        else:
+            self.expression = MotionDenoiser(N_EXPRESSION, *common, config.expression)
+            self.pose = MotionDenoiser(N_POSE, *common, config.pose)
+
+    @property
+    def parts(self) -> list[tuple[MotionDenoiser, slice]]:
+        """The transformers, each with the motion columns that it estimates."""
+        if self.config.joint:
+            return [(self.both, slice(0, FACE64.dim))]
+        return [(self.expression, slice(0, N_EXPRESSION)), (self.pose, slice(N_EXPRESSION, FACE64.dim))]
 
     def loss(
         self,
@@ -43,8 +54,13 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         mask: Bool[Tensor, "batch frames"],
         pose_mask: Bool[Tensor, "batch frames"] | None = None,
         seeds: Int64[Tensor, " batch"] | None = None,
+        *,
+        expert: SyncExpert | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Losses of one batch at random diffusion steps; see `MotionMethod.loss`."""
+        """Losses of one batch at random diffusion steps; see `MotionMethod.loss`.
+
+        ``expert`` is the lip expert, on the batch's device: it belongs to the training, not to the method.
+        """
         dim, device = motion.shape[-1], motion.device
         units = self.normalizer.to(device)
         heard_speech, x0 = units.normal_speech(speech), units.normal_motion(motion)
@@ -52,15 +68,15 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         drawn = [self._draw(generator, motion.shape[1], dim) for generator in row_generators(seeds)]
         steps, eps, given, levels = (torch.stack(column).to(device) for column in zip(*drawn, strict=True))
         estimates = []
-        for network, columns, step, level in (
-            (self.expression, slice(0, N_EXPRESSION), steps[:, 0], levels[:, 0]),
-            (self.pose, slice(N_EXPRESSION, dim), steps[:, 1], levels[:, 1]),
-        ):
+        for i, (network, columns) in enumerate(self.parts):
             clean = x0[..., columns]
-            x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], level))
-            estimates.append(network(x_t, step, network.listen(heard_speech), given))
+            x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], levels[:, i]))
+            estimates.append(network(x_t, steps[:, i], network.listen(heard_speech), given))
         pose_mask = mask if pose_mask is None else pose_mask
-        return first_stage_losses(x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=units)
+        return first_stage_losses(
+            x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=units, expert=expert,
+            speech=speech,
+        )  # fmt: skip
 
     def _draw(self, generator: torch.Generator, frames: int, dim: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is random about one sequence: two diffusion steps, noise, the frames given clean, the steps' levels."""
@@ -78,39 +94,36 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         visited: list[int],
         seed: int,
     ) -> Float[Tensor, "new dim"]:
-        """Both transformers' idea of a window's new frames."""
-        expression = self._expression(heard, normal, window, visited, seed)
-        return torch.cat([expression, self._pose(heard, normal, window, visited, seed)], 1)
+        """The transformers' idea of a window's new frames."""
+        sampled = [self._sampled(i, heard, normal, window, visited, seed=seed) for i in range(len(self.parts))]
+        return torch.cat(sampled, 1)
 
-    def _expression(
+    def _sampled(
         self,
+        part: int,
         heard: Float[Tensor, "window features"],
         normal: Float[Tensor, "frames dim"],
         window: Window,
         visited: list[int],
+        *,
         seed: int,
-    ) -> Float[Tensor, "new expression"]:
-        """Normalised expression of a window's new frames; the lips start cooler and settle early."""
-        finished = normal[window.begin : window.start, :N_EXPRESSION]
-        noise = frame_noise(seed, 0, window.start, window.end, N_EXPRESSION)
-        noise = self.normalizer.scale_lips(noise, self.config.lip_temperature)
-        settle = (self.config.lip_steps, self.normalizer.along_lips)
-        sampled = sample_window(self.expression, heard, finished, noise, self.schedule, visited=visited, settle=settle)
-        return joined(sampled, finished, self.config.seam_frames)[: window.stop - window.start]
-
-    def _pose(
-        self,
-        heard: Float[Tensor, "window features"],
-        normal: Float[Tensor, "frames dim"],
-        window: Window,
-        visited: list[int],
-        seed: int,
-    ) -> Float[Tensor, "new pose"]:
-        """Normalised pose of a window's new frames; the first window continues from a head at rest."""
-        finished = normal[window.begin : window.start, N_EXPRESSION:]
-        if window.start == 0:
+    ) -> Float[Tensor, "new columns"]:
+        """One transformer's columns: the lips start cooler and settle early, a head of its own begins at rest."""
+        network, columns = self.parts[part]
+        finished = normal[window.begin : window.start, columns]
+        noise = frame_noise(seed, part, window.start, window.end, columns.stop - columns.start)
+        settle = None
+        if columns.start == 0:
+            noise = noise + (self.config.lip_temperature - 1.0) * self._along_lips(noise)
+            settle = (self.config.lip_steps, self._along_lips)
+        elif window.start == 0:
             finished = torch.zeros(self.config.prefix, N_POSE)
             heard = torch.cat([heard[:1].expand(self.config.prefix, -1), heard])
-        noise = frame_noise(seed, 1, window.start, window.end, N_POSE)
-        sampled = sample_window(self.pose, heard, finished, noise, self.schedule, visited=visited)
+        sampled = sample_window(network, heard, finished, noise, self.schedule, visited=visited, settle=settle)
         return joined(sampled, finished, self.config.seam_frames)[: window.stop - window.start]
+
+    def _along_lips(self, normal: Float[Tensor, "*batch columns"]) -> Float[Tensor, "*batch columns"]:
+        """The part of normalised motion (expression first) that moves the lips."""
+        part = torch.zeros_like(normal)
+        part[..., :N_EXPRESSION] = self.normalizer.along_lips(normal[..., :N_EXPRESSION])
+        return part

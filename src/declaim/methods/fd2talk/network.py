@@ -19,12 +19,12 @@ class MotionDenoiser(nn.Module):
     Args:
         columns: motion columns.
         speech_dim: width of the speech features.
-        band: k of the alignment mask.
+        band: k of the alignment mask; None for no mask.
         steps: steps of the diffusion process.
         config: sizes.
     """
 
-    def __init__(self, columns: int, speech_dim: int, band: int, steps: int, config: DenoiserConfig) -> None:
+    def __init__(self, columns: int, speech_dim: int, band: int | None, steps: int, config: DenoiserConfig) -> None:
         super().__init__()
         dim = config.dim
         self.absolute = config.reach == 0

@@ -1,4 +1,4 @@
-"""Training losses of the motion stage (section 3.4.1 of the paper, without the sync loss of eqs. 10-11)."""
+"""Training losses of the motion stage (section 3.4.1 of the paper)."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,9 +8,15 @@ from declaim.diffusion.losses import acceleration_loss, masked_mean, velocity_lo
 from declaim.face.layouts import N_EXPRESSION
 from declaim.methods.fd2talk.config import FD2TalkConfig
 from declaim.motion.normalizer import Normalizer
+from declaim.sync.expert import SyncExpert
+from declaim.sync.offsets import whole_windows
 
 CLOSED = 0.25
 """Height of the mouth's opening above its least in a sequence, as a share of its range there, that counts as closed."""
+EPSILON = 1e-8
+"""Least product of two embeddings' lengths: two embeddings of nothing agree by 0."""
+LEAST_AGREEMENT = 0.05
+"""Agreements below this count as this, in the sync loss."""
 
 
 def expression_loss(
@@ -37,6 +43,29 @@ def pose_loss(
     return x0_loss(pose, estimate, mask)
 
 
+def agreement(v: Float[Tensor, "*windows size"], a: Float[Tensor, "*windows size"]) -> Float[Tensor, " *windows"]:
+    """P_sync, the cosine of mouth and speech embeddings, -1 .. 1.
+
+    Args:
+        v: of the mouth's motion.
+        a: of the speech.
+
+    Paper: FD2Talk (MM 2024), eq. 10.
+    """
+    return (v * a).sum(-1) / (v.norm(dim=-1) * a.norm(dim=-1)).clamp(min=EPSILON)
+
+
+def sync_loss(p_sync: Float[Tensor, "batch windows"], counts: Bool[Tensor, "batch windows"]) -> Float[Tensor, ""]:
+    """-log P_sync, averaged over the windows that count.
+
+    Deviation: a cosine may be 0 or less, where the logarithm has no value; it counts as `LEAST_AGREEMENT` there, and
+    such a window teaches nothing.
+
+    Paper: FD2Talk (MM 2024), eq. 11.
+    """
+    return masked_mean(-p_sync.clamp(min=LEAST_AGREEMENT).log()[..., None], counts)
+
+
 def closed_frames(
     opening: Float[Tensor, "batch frames"], mask: Bool[Tensor, "batch frames"]
 ) -> Bool[Tensor, "batch frames"]:
@@ -54,11 +83,13 @@ def first_stage_losses(
     *,
     config: FD2TalkConfig,
     normalizer: Normalizer,
+    expert: SyncExpert | None = None,
+    speech: Float[Tensor, "batch frames features"] | None = None,
 ) -> dict[str, Float[Tensor, ""]]:
     """All losses by name, and their weighted sum ``"total"``.
 
-    Deviation: beside eqs. 8 and 9 there are losses on the lip points, on the mouth's opening (closed lips count
-    more), on velocities and on the head's accelerations; the lip expert's sync loss is not part of this version.
+    Deviation: beside eqs. 8, 9 and 11 there are losses on the lip points, on the mouth's opening (closed lips count
+    more), on velocities and on the head's accelerations.
 
     Args:
         target: normalised motion.
@@ -67,6 +98,8 @@ def first_stage_losses(
         pose_mask: frames that count for the pose.
         config: weights.
         normalizer: lip directions and units.
+        expert: the lip expert; without it (or without ``speech``) there is no sync loss.
+        speech: features as the encoder gave them: what the expert hears.
 
     Paper: FD2Talk (MM 2024), eq. 12.
     """
@@ -86,11 +119,15 @@ def first_stage_losses(
         + n_rows * velocity_loss(lips, lips_hat, mask),
         "pose_velocity": velocity_loss(pose, pose_hat, pose_mask) + acceleration_loss(pose, pose_hat, pose_mask),
     }
+    if expert is not None and speech is not None:
+        p_sync = agreement(expert.embed_motion(beta_hat * std + mean), expert.embed_speech(speech))
+        losses["sync"] = sync_loss(p_sync, whole_windows(mask, expert.window))
     losses["total"] = (
         losses["expression"]
         + config.lip_weight * losses["lips"]
         + config.opening_weight * losses["opening"]
         + config.velocity_weight * (losses["velocity"] + config.pose_weight * losses["pose_velocity"])
         + config.pose_weight * losses["pose"]
+        + config.sync_weight * losses.get("sync", 0.0)
     )
     return losses
