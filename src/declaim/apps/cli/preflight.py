@@ -70,6 +70,23 @@ def ensure_assets(*names: str, quiet: bool = False) -> None:
             pull_with_bar(name, quiet=quiet)
 
 
+def ensure_encoder(name: str, *, quiet: bool = False) -> None:
+    """Have what a speech encoder needs: pull its asset, or let it say what else must be put in place.
+
+    Raises:
+        ConfigError: there is none of that name, or it needs a package that is not installed.
+        AssetError: a part is missing and cannot be fetched.
+    """
+    from declaim.assets import ASSETS
+    from declaim.registry import ENCODERS, resolve
+
+    encoder = resolve(ENCODERS, name, kind="encoder")()
+    if name in ASSETS:
+        ensure_assets(name, quiet=quiet)
+    elif hasattr(encoder, "check"):
+        encoder.check()
+
+
 def speech_encoder(method: str, weights: Path | None) -> str:
     """Name of the speech encoder, and so of its asset, that some weights were trained with.
 

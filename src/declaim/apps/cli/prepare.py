@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from declaim.apps.cli.preflight import ensure_assets
+from declaim.apps.cli.preflight import ensure_assets, ensure_encoder
 from declaim.apps.cli.progress import console, stages
 
 if TYPE_CHECKING:
@@ -48,15 +48,14 @@ def prepare(
     Cuts, faces, motion, speech features, pictures, quality. Stop it at any time; the same command goes on where it was.
     Example: [bold]declaim prepare videos -o corpus --workers 8[/bold]
     """
-    ensure_assets("face-landmarker", *(["whisper-tiny.en"] if encoder == "whisper-tiny.en" else []), quiet=quiet)
+    ensure_encoder(encoder, quiet=quiet)
+    ensure_assets("face-landmarker", quiet=quiet)
     from pydantic import ValidationError
 
     from declaim.data.corpus import ClipRecord, Refusal
     from declaim.data.prepare import PrepareOptions, Source, find_sources, prepare_corpus
     from declaim.errors import ConfigError, MediaError
-    from declaim.registry import ENCODERS, resolve
 
-    resolve(ENCODERS, encoder, kind="encoder")
     try:
         options = PrepareOptions(
             encoder=encoder, tempos=_numbers(tempos), pictures=not no_pictures, picture_px=picture_px,

@@ -28,7 +28,7 @@ def read_speech(path: Path) -> "Speech":
     from declaim.media import read_audio
 
     speech = read_audio(path)
-    if speech.duration_s >= LEAST_S:
+    if speech.duration_s >= LEAST_S and bool(speech.samples.any()):  # of digital silence, read_audio speaks itself
         if float(speech_activity(speech).float().mean()) < QUIET_SHARE:
             warnings.warn(f"{path} is almost silent; the face will live but hardly speak", DeclaimWarning, stacklevel=2)
         elif level_range_db(prepared(speech).samples) < STEADY_DB:

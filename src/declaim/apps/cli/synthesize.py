@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from declaim.apps.cli.preflight import ensure_assets
+from declaim.apps.cli.preflight import ensure_assets, ensure_encoder
 from declaim.apps.cli.progress import console, stages
 
 
@@ -45,7 +45,8 @@ def synthesize(
         raise ConfigError(f"--{first['loc'][0]}: {reason}") from error
     phonemizer()
     needed = ["kokoro"] if options.voices == ("af_bella",) else ["kokoro", "kokoro-voices"]
-    ensure_assets(*needed, *(["whisper-tiny.en"] if encoder == "whisper-tiny.en" else []), quiet=quiet)
+    ensure_encoder(encoder, quiet=quiet)
+    ensure_assets(*needed, quiet=quiet)
     with stages(quiet) as bars:
         made = synthesize(output, options, workers=workers, on_clip=bars.stage("speaking"))
     if not quiet:
