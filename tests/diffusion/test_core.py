@@ -1,17 +1,26 @@
 """Float64 identities and oracles of the diffusion core."""
 
+import math
 from itertools import pairwise
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
 from declaim.diffusion.guidance import guided, incrementally_guided
 from declaim.diffusion.losses import velocity_loss, x0_loss
 from declaim.diffusion.noise import BLOCK, frame_noise
 from declaim.diffusion.parameterization import eps_to_x0, q_sample, v_to_x0, x0_to_eps, x0_to_v
-from declaim.diffusion.samplers import ddim_sigma, ddim_step, ddpm_mean, sample_ddim
-from declaim.diffusion.schedule import cosine_schedule, linear_schedule, make_schedule, spaced_steps
+from declaim.diffusion.samplers import ddim_sigma, ddim_step, ddpm_mean, dpmpp_step, sample_ddim, sample_dpmpp
+from declaim.diffusion.schedule import (
+    EDGE,
+    cosine_schedule,
+    half_log_snr,
+    linear_schedule,
+    make_schedule,
+    snr_steps,
+    spaced_steps,
+)
 from declaim.diffusion.windows import windows
 from declaim.errors import ConfigError
 
@@ -111,6 +120,86 @@ def test_spaced_steps():
     for wrong in (0, 21):
         with pytest.raises(ConfigError, match="1 to 20"):
             spaced_steps(20, wrong)
+
+
+@pytest.mark.parametrize("ours", [linear_schedule(1000), cosine_schedule(1000)])
+@pytest.mark.parametrize("steps", [50, 6])
+def test_dpm_solver_equals_diffusers(ours, steps):
+    visited = snr_steps(ours, steps)
+    oracle = DPMSolverMultistepScheduler(1000, algorithm_type="dpmsolver++", solver_order=2, solver_type="heun")
+    # Its own step() rounds to float32, so its two updates are called directly, over the same levels in float64.
+    levels = torch.tensor([ours.at(step) for step in [*visited, -1]], dtype=torch.float64)
+    oracle.sigmas = ((1 - levels) / levels).sqrt()
+
+    def network(x_t, step):
+        return torch.tanh(x_t * 1.3 + step / 1000)
+
+    x = start = pair()[0]
+    seen = []
+    for i, step in enumerate(visited):
+        oracle._step_index = i
+        seen.append(network(x, step))
+        if 0 < i < steps - 1:
+            x = oracle.multistep_dpm_solver_second_order_update(seen[-2:], sample=x)
+        else:
+            x = oracle.dpm_solver_first_order_update(seen[-1], sample=x)
+    torch.testing.assert_close(sample_dpmpp(network, start, ours, visited), x, atol=1e-10, rtol=1e-10)
+
+
+def test_dpm_solver_is_exact_where_the_estimate_is_linear_in_lambda():
+    """x / sigma = integral of e^lambda x0(lambda): here x0 = a + b lambda, so x = alpha (x0 - b) + const sigma."""
+    slope, offset, constant = 0.7, -0.2, 1.3
+    levels = [0.02, 0.3, 0.8]
+    lambdas = [half_log_snr(level) for level in levels]
+    estimates = [torch.tensor(offset + slope * place, dtype=torch.float64) for place in lambdas]
+    exact = [
+        level**0.5 * (x0 - slope) + constant * (1 - level) ** 0.5 for level, x0 in zip(levels, estimates, strict=True)
+    ]
+    stepped = dpmpp_step(exact[1], estimates[1], levels[1], levels[2], (estimates[0], levels[0]))
+    torch.testing.assert_close(stepped, exact[2], atol=1e-12, rtol=0)
+    first_order = dpmpp_step(exact[1], estimates[1], levels[1], levels[2])
+    assert abs(float(first_order - exact[2])) > 0.05
+
+
+def test_half_log_snr_is_the_logarithm_of_amplitudes():
+    assert half_log_snr(0.5) == 0.0
+    assert half_log_snr(0.9) == pytest.approx(math.log(0.9**0.5 / 0.1**0.5))
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 2.0])
+def test_few_steps_keep_a_gaussians_spread(spread):
+    """The best estimate of N(0, s^2) is linear in x_t, so one trajectory tells all: six DDIM steps lose a sixth."""
+    schedule = cosine_schedule(1000)
+
+    def best(x_t, step):
+        level = schedule.at(step)
+        return x_t * level**0.5 * spread**2 / (level * spread**2 + 1 - level)
+
+    def kept(sample, steps):
+        return float(sample(best, torch.ones(1, dtype=torch.float64), schedule, steps)) / spread
+
+    assert kept(sample_ddim, spaced_steps(1000, 6)) < 0.84
+    assert kept(sample_dpmpp, snr_steps(schedule, 6)) == pytest.approx(1.0, abs=0.12)
+    errors = [abs(kept(sample_dpmpp, snr_steps(schedule, steps)) - 1) for steps in (8, 16, 32)]
+    assert errors[1] < 0.4 * errors[0]
+    assert errors[2] < 0.4 * errors[1]
+
+
+def test_snr_steps_fall_from_noise_to_signal():
+    schedule = cosine_schedule(1000)
+    for steps in (1, 2, 6, 50, 900, 1000):
+        visited = snr_steps(schedule, steps)
+        assert len(visited) == steps
+        assert all(a > b for a, b in pairwise(visited))
+        assert min(visited) >= 0
+    assert snr_steps(schedule, 1000) == list(range(999, -1, -1))
+    ends = snr_steps(schedule, 6)[0], snr_steps(schedule, 6)[-1]
+    assert schedule.at(ends[0]) == pytest.approx(EDGE, rel=0.2)
+    assert 1 - schedule.at(ends[1]) == pytest.approx(EDGE, rel=0.2)
+    assert len(snr_steps(cosine_schedule(20), 20)) == 20
+    for wrong in (0, 21):
+        with pytest.raises(ConfigError, match="1 to 20"):
+            snr_steps(cosine_schedule(20), wrong)
 
 
 def test_guidance_changes_nothing_in_place_and_weight_one_is_the_condition():

@@ -68,6 +68,45 @@ def spaced_steps(total: int, steps: int) -> list[int]:
     Raises:
         ConfigError: more steps than there are, or none.
     """
+    _check_steps(total, steps)
+    return [round(total - i * total / steps) - 1 for i in range(steps)]
+
+
+EDGE = 2e-3
+"""Share of the variance below which signal or noise is as good as absent: where `snr_steps` begins and ends."""
+
+
+def half_log_snr(alpha_bar: float) -> float:
+    """Logarithm of the signal's amplitude over the noise's: the lambda along which DPM-Solver integrates.
+
+    Paper: DPM-Solver (Lu et al. 2022), section 3.1.
+    """
+    return 0.5 * math.log(alpha_bar / (1.0 - alpha_bar))
+
+
+def snr_steps(schedule: Schedule, steps: int) -> list[int]:
+    """``steps`` diffusion steps, falling from noise to signal, evenly spaced in lambda (`half_log_snr`).
+
+    Steps even in time end far from the clean signal when they are few, and the estimate there, a mean over all that is
+    possible, moves too little. Even in lambda, all amplitudes are kept alike. At the first step, pure noise stands for
+    a signal that is nearly drowned.
+
+    Raises:
+        ConfigError: more steps than there are, or none.
+
+    Paper: DPM-Solver (Lu et al. 2022), section 3.4, uniform time steps in lambda.
+    """
+    _check_steps(len(schedule), steps)
+    noisy, clean = (max(int((schedule.alpha_bar > level).sum()) - 1, 0) for level in (EDGE, 1.0 - EDGE))
+    lambdas = torch.tensor([half_log_snr(level) for level in schedule.alpha_bar.tolist()])
+    chosen: list[int] = []
+    for i, wanted in enumerate(torch.linspace(float(lambdas[noisy]), float(lambdas[clean]), steps)):
+        nearest = int((lambdas - wanted).abs().argmin())
+        below = chosen[-1] - 1 if chosen else nearest
+        chosen.append(max(min(nearest, below), steps - 1 - i))  # all different, with room for those to come
+    return chosen
+
+
+def _check_steps(total: int, steps: int) -> None:
     if not 1 <= steps <= total:
         raise ConfigError(f"{steps} sampling steps were asked for; this model takes 1 to {total}")
-    return [round(total - i * total / steps) - 1 for i in range(steps)]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from declaim.assets import shipped
 from declaim.audio.activity import speech_activity
-from declaim.diffusion.schedule import make_schedule, spaced_steps
+from declaim.diffusion.schedule import make_schedule
 from declaim.diffusion.windows import Window, windows
 from declaim.errors import CheckpointError
 from declaim.face.layouts import FACE64, N_EXPRESSION
@@ -22,6 +22,7 @@ from declaim.motion.blinks import blink_path
 from declaim.motion.config import MotionConfig
 from declaim.motion.finish import check_scales, finished
 from declaim.motion.normalizer import Normalizer
+from declaim.motion.sampling import steps_to_visit
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -121,7 +122,7 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
         Args:
             speech: any length and sample rate.
             seed: the take; equal seeds give equal motion, bit for bit, however the speech is cut into blocks.
-            steps: DDIM steps; more cost more time.
+            steps: sampling steps; more cost more time.
             pose_scale: amplitude of head motion.
             expression_scale: amplitude of expression, blinks apart.
             blink_scale: depth of blinks; 0 for none.
@@ -157,7 +158,8 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
         ``active`` says which frames hold speech (all of them if it is left out): in pauses the lips are calm.
         """
         check_scales(pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale)
-        visited = spaced_steps(len(self.schedule), self.config.sampling_steps if steps is None else steps)
+        steps = self.config.sampling_steps if steps is None else steps
+        visited = steps_to_visit(self.schedule, self.config.sampler, steps)
         was_training = self.training
         self.eval()
         normal = torch.zeros(n_frames, FACE64.dim)

@@ -1,4 +1,4 @@
-"""One window of motion from noise: deterministic DDIM, continued from finished frames."""
+"""One window of motion from noise, without chance on the way, continued from finished frames."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from declaim.diffusion.samplers import ddim_step
-from declaim.diffusion.schedule import Schedule
+from declaim.diffusion.samplers import SamplerName, ddim_step, dpmpp_step
+from declaim.diffusion.schedule import Schedule, snr_steps, spaced_steps
 
 
 @runtime_checkable
@@ -33,6 +33,15 @@ class Denoiser(Protocol):
 Along = Callable[[Float[Tensor, "*batch columns"]], Float[Tensor, "*batch columns"]]
 
 
+def steps_to_visit(schedule: Schedule, sampler: SamplerName, steps: int) -> list[int]:
+    """Falling diffusion steps that suit a sampler.
+
+    Raises:
+        ConfigError: more steps than there are, or none.
+    """
+    return spaced_steps(len(schedule), steps) if sampler == "ddim" else snr_steps(schedule, steps)
+
+
 def sample_window(
     network: Denoiser,
     heard: Float[Tensor, "window features"],
@@ -41,6 +50,7 @@ def sample_window(
     schedule: Schedule,
     *,
     visited: list[int],
+    sampler: SamplerName,
     settle: tuple[int, Along] | None = None,
 ) -> Float[Tensor, "window columns"]:
     """Normalised motion of a whole window: the network's idea of the finished frames, then the generated ones.
@@ -51,19 +61,25 @@ def sample_window(
         finished: the prefix.
         noise: of the frames to generate.
         schedule: the diffusion process.
-        visited: falling diffusion steps (eq. 5 of the paper with sigma 0 between them).
+        visited: falling diffusion steps.
+        sampler: how to get from one to the next; ``ddim`` is eq. 5 of FD2Talk with sigma 0.
         settle: (steps, part): after so many steps the part of the estimate that ``part`` gives stays as it is.
     """
     x_t = torch.cat([finished, noise])[None]
     given = (torch.arange(x_t.shape[1]) < len(finished))[None]
     hidden = network.listen(heard[None])
     settled = estimate = x_t
+    before: tuple[Tensor, float] | None = None
     for i, (step, following) in enumerate(zip(visited, [*visited[1:], -1], strict=True)):
         estimate = network(x_t, torch.tensor([step]), hidden, given)
         if settle is not None and i >= settle[0]:
             estimate = estimate + settle[1](settled - estimate)
         settled = estimate
-        x_t = ddim_step(x_t, estimate, schedule.at(step), schedule.at(following))
+        level, next_level = schedule.at(step), schedule.at(following)
+        if sampler == "ddim":
+            x_t = ddim_step(x_t, estimate, level, next_level)
+        else:
+            x_t, before = dpmpp_step(x_t, estimate, level, next_level, before), (estimate, level)
         x_t[:, : len(finished)] = finished
     return estimate[0]
 

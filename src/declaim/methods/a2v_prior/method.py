@@ -141,7 +141,9 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
         if self.prior.causal:
             sampled = self._one_by_one(embedding, heard, noise)
         else:
-            sampled = sample_window(self.prior, heard, embedding, noise, self.schedule, visited=visited)
+            sampled = sample_window(
+                self.prior, heard, embedding, noise, self.schedule, visited=visited, sampler=self.config.sampler
+            )
         whole = _without_lips(self.rest.decode(sampled), self.normalizer)
         lips = self.lips.speak(self.lips.hear(heard[None]))[0]
         whole[:, :N_EXPRESSION] += self.normalizer.from_lip_coordinates(lips)

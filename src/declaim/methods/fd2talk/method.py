@@ -119,7 +119,9 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         elif window.start == 0:
             finished = torch.zeros(self.config.prefix, N_POSE)
             heard = torch.cat([heard[:1].expand(self.config.prefix, -1), heard])
-        sampled = sample_window(network, heard, finished, noise, self.schedule, visited=visited, settle=settle)
+        sampled = sample_window(
+            network, heard, finished, noise, self.schedule, visited=visited, sampler=self.config.sampler, settle=settle
+        )
         return joined(sampled, finished, self.config.seam_frames)[: window.stop - window.start]
 
     def _along_lips(self, normal: Float[Tensor, "*batch columns"]) -> Float[Tensor, "*batch columns"]:
