@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from declaim.apps.cli.preflight import speech_encoder
+from declaim.apps.cli.preflight import ensure_encoder, speech_encoder
+from declaim.errors import AssetError, ConfigError
 
 
 @pytest.mark.parametrize("encoder", ["whisper-base", "whisper-tiny.en"])
@@ -23,3 +24,14 @@ def test_shipped_weights_name_an_encoder():
     from declaim.registry import ENCODERS
 
     assert speech_encoder("fd2talk", None) in ENCODERS
+
+
+def test_an_encoder_that_cannot_be_fetched_says_what_to_do_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setenv("DECLAIM_HOME", str(tmp_path))
+    with pytest.raises(AssetError, match="hf download facebook/wav2vec2-base"):
+        ensure_encoder("wav2vec2-base")
+    with pytest.raises(ConfigError, match="there is no encoder 'hubert'"):
+        ensure_encoder("hubert")
+    monkeypatch.setenv("DECLAIM_OFFLINE", "1")
+    with pytest.raises(AssetError, match=r"declaim assets pull whisper-tiny\.en"):
+        ensure_encoder("whisper-tiny.en")

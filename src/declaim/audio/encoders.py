@@ -18,33 +18,11 @@ from declaim.timebase import samples_in
 from declaim.types import Speech
 
 
-class WhisperFeatures:
-    """The encoder of one of OpenAI's Whisper models: its two 20 ms steps per video frame side by side, and prosody.
-
-    Weights are read at the first call. A piece of speech is always padded to 30 s, as the network was trained.
-
-    Args:
-        folder: where ``model.bin`` lies; the asset called ``name`` when left out.
-        layer: which layer's output to give (the last one's is normalised); the class's own when left out.
-    """
+class PiecewiseEncoder:
+    """An encoder of speech of any length, in pieces of at most 30 s that are encoded on their own."""
 
     name: str
     dim: int
-    default_layer: int
-
-    def __init__(self, folder: Path | None = None, layer: int | None = None) -> None:
-        self.folder = folder
-        self.layer = self.default_layer if layer is None else layer
-
-    @cached_property
-    def network(self) -> WhisperEncoder:
-        """The encoder network, loaded once.
-
-        Raises:
-            AssetError: the asset has not been fetched.
-        """
-        path = assets.locate(self.name) if self.folder is None else self.folder
-        return load_encoder(path / "model.bin" if path.is_dir() else path)
 
     def stream(self, speech: Speech) -> Iterator[Float[Tensor, "block dim"]]:
         """Features in consecutive blocks of at most 30 s: constant memory for any length.
@@ -62,6 +40,37 @@ class WhisperFeatures:
     def encode(self, speech: Speech) -> Float[Tensor, "frames dim"]:
         """Features of ``speech``, one row per 25 fps frame."""
         return torch.cat(list(self.stream(speech)))
+
+    def _piece(self, samples: Float[Tensor, " samples"], n_frames: int) -> Float[Tensor, "frames dim"]:
+        """Features of one piece of 16 kHz speech."""
+        raise NotImplementedError
+
+
+class WhisperFeatures(PiecewiseEncoder):
+    """The encoder of one of OpenAI's Whisper models: its two 20 ms steps per video frame side by side, and prosody.
+
+    Weights are read at the first call. A piece of speech is always padded to 30 s, as the network was trained.
+
+    Args:
+        folder: where ``model.bin`` lies; the asset called ``name`` when left out.
+        layer: which layer's output to give (the last one's is normalised); the class's own when left out.
+    """
+
+    default_layer: int
+
+    def __init__(self, folder: Path | None = None, layer: int | None = None) -> None:
+        self.folder = folder
+        self.layer = self.default_layer if layer is None else layer
+
+    @cached_property
+    def network(self) -> WhisperEncoder:
+        """The encoder network, loaded once.
+
+        Raises:
+            AssetError: the asset has not been fetched.
+        """
+        path = assets.locate(self.name) if self.folder is None else self.folder
+        return load_encoder(path / "model.bin" if path.is_dir() else path)
 
     @torch.inference_mode()
     def _piece(self, samples: Float[Tensor, " samples"], n_frames: int) -> Float[Tensor, "frames dim"]:
