@@ -52,7 +52,7 @@ def small(monkeypatch):
     monkeypatch.setitem(METHODS, "unshipped", METHODS["fd2talk"])
     monkeypatch.setattr(generate, "ensure_assets", lambda *names, quiet: None)
     zeros = torch.zeros(3)
-    still = Portrait(np.zeros((64, 64, 3), np.uint8), torch.zeros(478, 3), zeros, torch.zeros(64), zeros, zeros)
+    still = Portrait(np.zeros((64, 64, 3), np.uint8), 64 * torch.rand(478, 3), zeros, torch.zeros(64), zeros, zeros)
     monkeypatch.setattr(pipeline, "load_portrait", lambda *a, **k: still)
 
 
@@ -134,7 +134,7 @@ def test_takes_are_numbered_and_shown_together(speak, tmp_path):
         assert (tmp_path / "alone.mp4").read_bytes() == (out / f"a-{number}.mp4").read_bytes()
     assert len({(out / f"a-{k}.mp4").read_bytes() for k in (1, 2, 3)}) == 3
     with Image.open(out / "a-sheet.png") as sheet:
-        assert sheet.height > 3 * 64 and sheet.width > 6 * 64
+        assert sheet.height > 3 * 60 and sheet.width > 6 * 60
     assert "seed 7" in (out / "a-poses.svg").read_text()
 
 

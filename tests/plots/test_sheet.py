@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
 from declaim.plots.sheet import GAP, TEXT_PX, THUMB_PX, Row, contact_sheet, moments
-from declaim.types import Frames
+from declaim.types import Frames, Portrait
 
 
 @pytest.mark.parametrize(
@@ -13,9 +14,17 @@ def test_moments_are_the_middles_of_equal_parts(frames, expected):
     assert moments(frames) == expected
 
 
+def portrait(size, box):
+    """A portrait whose landmarks lie in a box (left, top, right, bottom)."""
+    left, top, right, bottom = box
+    zeros = torch.zeros(3)
+    corners = torch.tensor([[left, top, 0], [right, bottom, 0]], dtype=torch.float32)
+    return Portrait(np.zeros((*size, 3), np.uint8), corners, zeros, torch.zeros(64), zeros, zeros)
+
+
 def row(values, size, run):
-    """A row that saw one frame of each grey, in runs."""
-    seen = Row(len(values))
+    """A row that saw one frame of each grey, in runs; the face fills the picture."""
+    seen = Row(len(values), portrait(size, (0, 0, size[1], size[0])))
     images = np.stack([np.full((*size, 3), value, np.uint8) for value in values])
     for start in range(0, len(values), run):
         block = images[start : start + run].copy()
@@ -46,3 +55,13 @@ def test_pictures_lie_in_rows_and_columns():
 
 def test_large_pictures_become_small_ones_of_their_shape():
     assert row([7], (800, 400), 1).pictures[0].shape == (THUMB_PX, THUMB_PX // 2, 3)
+
+
+def test_the_face_and_its_surround_are_shown():
+    image = np.zeros((1, 100, 200, 3), np.uint8)
+    image[0, 30:50, 60:80] = 255
+    seen = Row(1, portrait((100, 200), (60, 30, 80, 50)))
+    seen.see(Frames(image))
+    expected = np.zeros((40, 40, 3), np.uint8)
+    expected[10:30, 10:30] = 255
+    assert (seen.pictures[0] == expected).all()

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from declaim.face.faces import around
 from declaim.timebase import frame_start_s
-from declaim.types import Frames
+from declaim.types import Frames, Portrait
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -16,6 +17,8 @@ COLUMNS = 6
 """Moments shown."""
 THUMB_PX = 192
 """Longer side of a picture on the sheet."""
+SURROUND = 2.0
+"""Side of the part shown, in faces: with hair and chin, and with room to move."""
 GAP, TEXT_PX = 6, 14
 """Between pictures, and height of the words, px."""
 PAPER, INK = (251, 251, 249), (28, 33, 38)
@@ -27,21 +30,26 @@ def moments(n_frames: int, count: int = COLUMNS) -> list[int]:
 
 
 class Row:
-    """Collects the pictures of one take's moments while its frames pass by.
+    """Collects the pictures of one take's moments while its frames pass by: the face and some surround.
 
     Args:
         n_frames: of the take.
+        portrait: whose face it is.
     """
 
-    def __init__(self, n_frames: int) -> None:
+    def __init__(self, n_frames: int, portrait: Portrait) -> None:
+        height, width = portrait.image.shape[:2]
+        low, high = portrait.landmarks[:, :2].amin(0).tolist(), portrait.landmarks[:, :2].amax(0).tolist()
+        left, top, right, bottom = around((*low, *high), (width, height), SURROUND)
         self.moments = moments(n_frames)
         self.pictures: list[Picture] = []
-        self._seen = 0
+        self._seen, self._rows, self._columns = 0, slice(top, bottom), slice(left, right)
 
     def see(self, frames: Frames) -> None:
         """The next run of frames."""
-        self.pictures += [_thumb(frames.images[m - self._seen]) for m in self.moments
-                          if self._seen <= m < self._seen + len(frames)]  # fmt: skip
+        for moment in self.moments:
+            if self._seen <= moment < self._seen + len(frames):
+                self.pictures.append(_thumb(frames.images[moment - self._seen, self._rows, self._columns]))
         self._seen += len(frames)
 
 

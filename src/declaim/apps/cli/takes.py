@@ -74,7 +74,7 @@ class Reel:
         step = part_of(on_step, len(self.motions), len(self._plan.seeds))
         self.motions.append(clip.motion)
         if self._plan.several:
-            self._rows.append(Row(len(clip.motion)))
+            self._rows.append(Row(len(clip.motion), clip.portrait))
             clip.write(path, step, self._rows[-1].see)
         else:
             clip.write(path, step)
