@@ -9,8 +9,6 @@ from declaim.audio.whisper import WhisperEncoder
 from declaim.errors import CheckpointError, ConfigError, NoAudio
 from declaim.face.layouts import FACE64
 from declaim.methods.fd2talk import FD2Talk, Normalizer, default, paper, tiny
-from declaim.methods.fd2talk.objective import closed_frames
-from declaim.motion.blinks import blink_path, blink_times
 from declaim.motion.sampling import joined
 from declaim.registry import METHODS, resolve
 from declaim.types import Speech
@@ -232,7 +230,10 @@ def test_paper_numbers():
     config = paper()
     assert (config.expression.layers, config.pose.layers, config.frames) == (6, 6, 25)
     assert (config.diffusion_steps, config.sampling_steps, config.band) == (1000, 50, 3)
+    assert (config.encoder, config.speech_dim, config.joint, config.sampler) == ("wav2vec2-base", 768, False, "ddim")
+    assert (config.pose_weight, config.sync_weight) == (1.0, 1.0)
     assert (config.lip_weight, config.opening_weight, config.velocity_weight) == (0.0, 0.0, 0.0)
+    assert (config.prefix, config.ahead, config.seam_frames, config.lip_gain) == (0, 0, 0, 1.0)
 
 
 def test_low_temperature_is_only_for_lips():
@@ -277,26 +278,3 @@ def test_damaged_folders_are_refused(method, tmp_path):
         FD2Talk.from_pretrained(folder)
     with pytest.raises(CheckpointError):
         FD2Talk.from_pretrained(tmp_path / "nowhere")
-
-
-def test_blinks_come_at_the_measured_rate_and_never_in_pairs():
-    timing = torch.tensor([1.0, 0.5, 0.6])
-    times = blink_times(25 * 1200, timing, seed=4)
-    rate = len(times) / 1200
-    assert rate == pytest.approx(1 / float((timing[0] + 0.125).exp()), rel=0.15)
-    gaps = torch.tensor([t for t, _ in times]).diff() / 25
-    assert float(gaps.min()) >= 0.6 - 1e-4
-    assert blink_times(250, timing, seed=4) == times[: len(blink_times(250, timing, seed=4))]
-
-
-def test_blink_scale_scales_depth():
-    path = torch.tensor([0.0, 1.0, 0.0])[:, None] * torch.ones(1, 64)
-    added = blink_path(500, path, torch.tensor([1.0, 0.5, 0.6]), seed=0)
-    assert 0.8 <= float(added.max()) <= 1.1001
-    assert float((added.abs().sum(-1) > 0).float().mean()) < 0.1
-
-
-def test_closed_frames_are_the_lowest_of_a_sequence():
-    opening = torch.tensor([[0.0, 0.1, 0.5, 1.0, 0.0]])
-    mask = torch.tensor([[True, True, True, True, False]])
-    assert closed_frames(opening, mask).tolist() == [[True, True, False, False, False]]

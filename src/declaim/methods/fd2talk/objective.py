@@ -1,18 +1,16 @@
 """Training losses of the motion stage (section 3.4.1 of the paper)."""
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from declaim.diffusion.losses import acceleration_loss, masked_mean, velocity_loss, x0_loss
 from declaim.face.layouts import N_EXPRESSION
 from declaim.methods.fd2talk.config import FD2TalkConfig
+from declaim.motion.lip_losses import lip_losses
 from declaim.motion.normalizer import Normalizer
 from declaim.sync.expert import SyncExpert
 from declaim.sync.offsets import whole_windows
 
-CLOSED = 0.25
-"""Height of the mouth's opening above its least in a sequence, as a share of its range there, that counts as closed."""
 EPSILON = 1e-8
 """Least product of two embeddings' lengths: two embeddings of nothing agree by 0."""
 LEAST_AGREEMENT = 0.05
@@ -66,15 +64,6 @@ def sync_loss(p_sync: Float[Tensor, "batch windows"], counts: Bool[Tensor, "batc
     return masked_mean(-p_sync.clamp(min=LEAST_AGREEMENT).log()[..., None], counts)
 
 
-def closed_frames(
-    opening: Float[Tensor, "batch frames"], mask: Bool[Tensor, "batch frames"]
-) -> Bool[Tensor, "batch frames"]:
-    """True where the mouth is open by less than `CLOSED` of its range in the sequence."""
-    low = opening.masked_fill(~mask, torch.inf).amin(1, keepdim=True)
-    high = opening.masked_fill(~mask, -torch.inf).amax(1, keepdim=True)
-    return mask & (opening - low < CLOSED * (high - low))
-
-
 def first_stage_losses(
     target: Float[Tensor, "batch frames dim"],
     estimate: Float[Tensor, "batch frames dim"],
@@ -106,17 +95,10 @@ def first_stage_losses(
     beta, beta_hat = target[..., :N_EXPRESSION], estimate[..., :N_EXPRESSION]
     pose, pose_hat = target[..., N_EXPRESSION:], estimate[..., N_EXPRESSION:]
     std, mean = normalizer.motion_std[:N_EXPRESSION], normalizer.motion_mean[:N_EXPRESSION]
-    lips, lips_hat = (beta * std) @ normalizer.lip_factor, (beta_hat * std) @ normalizer.lip_factor
-    opening, opening_hat = ((b * std + mean) @ normalizer.opening for b in (beta, beta_hat))
-    weight = 1.0 + config.closure_weight * closed_frames(opening, mask).to(opening.dtype)
-    n_rows = lips.shape[-1]
     losses = {
         "expression": expression_loss(beta, beta_hat, mask),
         "pose": pose_loss(pose, pose_hat, pose_mask),
-        "lips": n_rows * x0_loss(lips, lips_hat, mask),
-        "opening": masked_mean(((opening - opening_hat).square() * weight)[..., None], mask),
-        "velocity": velocity_loss(opening[..., None], opening_hat[..., None], mask)
-        + n_rows * velocity_loss(lips, lips_hat, mask),
+        **lip_losses(beta, beta_hat, mask, normalizer, config.closure_weight),
         "pose_velocity": velocity_loss(pose, pose_hat, pose_mask) + acceleration_loss(pose, pose_hat, pose_mask),
     }
     if expert is not None and speech is not None:
