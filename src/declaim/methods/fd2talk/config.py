@@ -65,16 +65,18 @@ def default() -> FD2TalkConfig:
 def paper() -> FD2TalkConfig:
     """The paper's numbers: section 4.1 (6 layers, 25 frames, T = 1000, 50 steps) and 3.2 (k = 3, wav2vec 2.0).
 
-    Width, heads and schedule are not given there; 512, 8 and DDPM's linear schedule are ours.
+    Width, heads and schedule are not given there; 512, 8 and DDPM's linear schedule are ours. Neither are the weights
+    of eq. 12, which bring its losses to one numeric scale: errors of normalised motion and the logarithm of a cosine
+    are of order 1 as they are.
     """
     network = DenoiserConfig(
         dim=512, layers=6, heads=8, reach=0, speech_layers=0, dropout=0.0, speech_dropout=0.0, speech_noise=0.0
     )
     return FD2TalkConfig(
         encoder="wav2vec2-base", speech_dim=768, expression=network, pose=network, band=3, diffusion_steps=1000,
-        schedule="linear", sampler="ddim", sampling_steps=50, frames=25, prefix=0, ahead=0, prefix_share=0.0, lip_weight=0.0,
-        opening_weight=0.0, closure_weight=0.0, velocity_weight=0.0, lip_temperature=1.0, lip_gain=1.0,
-        pose_smoothing=0.0, face_smoothing=0.0, seam_frames=0, lip_steps=1000,
+        schedule="linear", sampler="ddim", sampling_steps=50, frames=25, prefix=0, ahead=0, prefix_share=0.0,
+        lip_weight=0.0, opening_weight=0.0, closure_weight=0.0, velocity_weight=0.0, pose_weight=1.0, sync_weight=1.0,
+        lip_temperature=1.0, lip_gain=1.0, pose_smoothing=0.0, face_smoothing=0.0, seam_frames=0, lip_steps=1000,
     )  # fmt: skip
 
 
