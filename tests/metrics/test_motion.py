@@ -8,8 +8,6 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from declaim.errors import ConfigError
-from declaim.face.layouts import LEFT_EYE_LOWER, LEFT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_EYE_UPPER
-from declaim.face.model import FaceModel
 from declaim.metrics.functional import motion
 
 
@@ -55,43 +53,6 @@ def test_silence_movement_of_known_motion():
 def test_silence_movement_needs_a_pause_and_speech():
     assert motion.silence_movement(torch.rand(50), torch.ones(50, dtype=torch.bool)) is None
     assert motion.silence_movement(torch.rand(50), torch.zeros(50, dtype=torch.bool)) is None
-
-
-def test_eye_opening_of_squeezed_lids():
-    face = FaceModel.from_pretrained().mean.clone()
-    opening = motion.eye_opening(face)
-    assert 0.2 < float(opening) < 0.5
-    for upper, lower in ((RIGHT_EYE_UPPER, RIGHT_EYE_LOWER), (LEFT_EYE_UPPER, LEFT_EYE_LOWER)):
-        inner_upper, inner_lower = list(upper[1:-1]), list(lower[1:-1])
-        middle = (face[inner_upper] + face[inner_lower]) / 2
-        face[inner_upper] = middle + (face[inner_upper] - middle) / 2
-        face[inner_lower] = middle + (face[inner_lower] - middle) / 2
-    assert float(motion.eye_opening(face)) == pytest.approx(float(opening) / 2, rel=1e-5)
-
-
-def test_blinks_are_counted_timed_and_measured():
-    frames = torch.arange(250).float()
-    closure = torch.zeros(250)
-    for centre, half in ((40, 3.0), (120, 2.0), (200, 3.0)):
-        closure = torch.maximum(closure, 1 - (frames - centre).abs() / (2 * half))
-    closure = torch.maximum(closure, 0.25 * (1 - (frames - 160).abs() / 3))  # a flutter: no blink
-    found = motion.blinks(closure)
-    assert [b.at_s for b in found] == [40 / 25, 120 / 25, 200 / 25]
-    assert [b.duration_s for b in found] == pytest.approx([6 / 25, 4 / 25, 6 / 25], rel=1e-6)
-
-
-def test_a_look_down_is_no_blink_and_a_blink_at_the_end_counts():
-    closure = torch.zeros(100)
-    closure[20:60] = 0.8
-    assert motion.blinks(closure) == []
-    closure = torch.zeros(100)
-    closure[-2:] = torch.tensor([0.6, 1.0])
-    assert [b.at_s for b in motion.blinks(closure)] == [99 / 25]
-
-
-def test_lid_closure_is_zero_at_the_usual_opening_and_one_when_shut():
-    closure = motion.lid_closure(torch.tensor([0.3, 0.3, 0.3, 0.0, 0.15]))
-    torch.testing.assert_close(closure, torch.tensor([0.0, 0.0, 0.0, 1.0, 0.5]))
 
 
 def test_motion_beats_are_the_turning_points_of_a_nod():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -5,6 +7,7 @@ from declaim.errors import ConfigError
 from declaim.face.anatomy import Anatomy
 from declaim.face.mirror import expression_mirror
 from declaim.face.model import FaceModel
+from declaim.motion.eyes import Eyes
 from declaim.motion.measure import measure
 from declaim.motion.smoothing import smoothed
 from declaim.motion.targets import (
@@ -61,14 +64,13 @@ def test_blinks_are_found_and_taken_out(anatomy):
 
 
 def test_mean_blink_shuts_the_eyes_and_leaves_the_lips(model, anatomy):
-    path, counts = mean_blink([blinking(anatomy, [40, 90])], anatomy, expression_mirror(model))
-    assert counts == [2]
-    assert len(path) == 11
-    closing = path @ anatomy.eyes
-    assert int(closing.argmin()) == 5
-    assert float(closing.min()) == pytest.approx(-0.5, abs=0.02)
-    assert float((path @ anatomy.lip_basis).abs().max()) < 1e-4
-    assert float(path[[0, -1]].abs().max()) < 1e-6
+    course, shut = mean_blink([blinking(anatomy, [40, 90])], anatomy, expression_mirror(model))
+    assert len(course) == 11
+    assert int(course.argmax()) == 5
+    assert float(course[5]) == pytest.approx(1.0)
+    assert float(shut @ anatomy.eyes) == pytest.approx(-0.5, abs=0.02)
+    assert float((shut @ anatomy.lip_basis).abs().max()) < 1e-4
+    assert float(course[[0, -1]].abs().max()) < 1e-6
     with pytest.raises(ConfigError, match="no blink"):
         mean_blink([torch.zeros(50, 64)], anatomy, torch.eye(64))
 
@@ -77,9 +79,13 @@ def test_expression_target_scales_lips_from_the_closed_mouth(anatomy):
     lips = torch.randn(30, 10) @ anatomy.lip_basis.T
     habit = torch.randn(64)
     habit = habit - anatomy.lip_basis @ (anatomy.lip_basis.T @ habit)
-    blink = -anatomy.eyes / anatomy.eyes.square().sum()
+    eyes = replace(Eyes.identity(), blink_direction=-anatomy.eyes / anatomy.eyes.square().sum())
+    straight = eyes.gaze_reading - anatomy.lip_basis @ (anatomy.lip_basis.T @ eyes.gaze_reading)
+    look = straight @ torch.linalg.inv(straight.T @ straight)
+    eyes = replace(eyes, gaze_reading=straight, gaze_directions=look)
     dip = lid_dip(lips + habit, anatomy)
-    target = expression_target(lips + habit, anatomy, blink, scale=1.5)
+    target = expression_target(lips + habit, anatomy, eyes, scale=1.5)
+    torch.testing.assert_close(target @ eyes.gaze_reading, torch.zeros(30, 2), atol=1e-4, rtol=0)
     mouth = target @ anatomy.lip_basis
     kept = dip == 0
     torch.testing.assert_close(mouth[kept], 1.5 * (lips @ anatomy.lip_basis)[kept], atol=1e-3, rtol=1e-3)
@@ -106,6 +112,7 @@ class Clip:
         self.features = torch.randn(frames, 6)
         self.motion = torch.cat([b, turn * torch.randn(frames, 3), torch.randn(frames, 3)], 1)
         self.valid = torch.ones(frames, dtype=torch.bool)
+        self.speaking = torch.ones(frames, dtype=torch.bool)
 
 
 def test_speakers_are_brought_to_one_scale(model, anatomy):
@@ -122,6 +129,9 @@ def test_speakers_are_brought_to_one_scale(model, anatomy):
     assert [bool(m.pose_mask.any()) for m in measured.material] == [True, True, False]
     normal = torch.cat([measured.normalizer.normal_motion(m.target) for m in measured.material])
     torch.testing.assert_close(normal[:, :64].std(0), torch.ones(64), atol=0.1, rtol=0)
+    reading = measured.normalizer.eyes.gaze_reading
+    for m in measured.material:
+        torch.testing.assert_close(m.target[:, :64] @ reading, torch.zeros(200, 2), atol=1e-4, rtol=0)
     usual = float(measured.normalizer.pose_amplitude) * 0.03
     assert usual == pytest.approx((0.1 + 0.05 + 0.001) / 3, rel=0.1)
     again = torch.cat([m.mirrored[:, :64] @ expression_mirror(model) for m in measured.material])

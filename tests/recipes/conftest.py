@@ -49,8 +49,8 @@ def write_corpus(folder: Path, clips_each: int = 2) -> Path:
             save_tensors(own / "motion.safetensors", {n: clip[n] for n in ("motion", "valid")})
             key = features_key(ENCODER)
             save_tensors(own / f"{key}.safetensors", {"features": clip["heard"].half()})
-            files = {"motion": file_entry(folder, own / "motion.safetensors")}
-            files[key] = file_entry(folder, own / f"{key}.safetensors")
+            save_tensors(own / "activity.safetensors", {"speaking": clip["valid"]})
+            files = {kind: file_entry(folder, own / f"{kind}.safetensors") for kind in ("motion", "activity", key)}
             records.append(
                 ClipRecord(name=name, speaker=speaker, split="train", licence=licence, frames=FRAMES, files=files)
             )

@@ -23,7 +23,7 @@ def finished(
     pose_scale: float,
     expression_scale: float,
 ) -> Float[Tensor, "frames dim"]:
-    """Motion with the amplitudes asked for.
+    """Motion with the amplitudes asked for, its irises in the middle.
 
     Args:
         normal: sampled motion, normalised.
@@ -40,7 +40,7 @@ def finished(
     if active is not None:
         lips = calmed(lips, active)
     pose = smoothed(values[:, N_EXPRESSION:], config.pose_smoothing)
-    values[:, :N_EXPRESSION] = expression_scale * (lips + others)
+    values[:, :N_EXPRESSION] = expression_scale * units.eyes.without_gaze(lips + others)
     values[:, N_EXPRESSION:] = pose * (pose_scale * float(units.pose_amplitude))
     return values
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -13,45 +13,22 @@ from declaim.face.anatomy import Anatomy
 from declaim.face.layouts import N_EXPRESSION
 from declaim.face.mirror import expression_mirror, mirror_rotation, mirror_translation
 from declaim.face.model import FaceModel
+from declaim.motion.eyes import Eyes
+from declaim.motion.measure_eyes import WatchedClip, measure_eyes
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.targets import (
-    STILL_RAD,
-    expression_target,
-    lip_scale,
-    mean_blink,
-    pose_around_rest,
-)
-from declaim.timebase import FPS
+from declaim.motion.targets import STILL_RAD, expression_target, lip_scale, pose_around_rest
 
-LOG_INTERVAL_SD = 0.55
-"""Standard deviation of the logarithm of seconds between blinks, on the five training speakers with long clips."""
-SHORTEST_INTERVAL_S = 0.5
 LEARNT_RAD = 0.03
 """Amplitude to which a moving speaker's poses are brought for learning; only ratios matter."""
 
 
 @runtime_checkable
-class TrackedClip(Protocol):
+class TrackedClip(WatchedClip, Protocol):
     """What a training clip must offer; see `declaim.recipes.motion.Clip`."""
-
-    @property
-    def speaker(self) -> str:
-        """Who speaks."""
-        ...
 
     @property
     def features(self) -> Float[Tensor, "frames features"]:
         """Speech features."""
-        ...
-
-    @property
-    def motion(self) -> Float[Tensor, "frames dim"]:
-        """Motion in the face64 layout."""
-        ...
-
-    @property
-    def valid(self) -> Bool[Tensor, " frames"]:
-        """False where no face was seen."""
         ...
 
 
@@ -85,21 +62,19 @@ def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], mode
 
     Args:
         clips: all clips to learn from, other tempos included.
-        originals: the clips at their own tempo: blinks and amplitudes are measured on these.
+        originals: the clips at their own tempo: eyes and amplitudes are measured on these.
         model: the face model of their expressions.
     """
     anatomy, mirror = Anatomy.of(model), expression_mirror(model)
-    path, timing = _blinks(originals, anatomy, mirror)
-    blink = path[len(path) // 2]
+    eyes = measure_eyes(originals, model, anatomy, mirror)
     grouped = _by_speaker(originals)
     typical = _mean([_mouth_sd(group, anatomy) for group in grouped.values()])
     scales = {s: lip_scale([c.motion[:, :N_EXPRESSION] for c in g], anatomy, typical) for s, g in grouped.items()}
     turns = {s: _turning(g) for s, g in grouped.items()}
     material = [
-        _material(c, anatomy, blink, scale=scales[c.speaker], turning=turns[c.speaker], mirror=mirror) for c in clips
+        _material(c, anatomy, eyes, scale=scales[c.speaker], turning=turns[c.speaker], mirror=mirror) for c in clips
     ]
-    normalizer = _normalizer(clips, material, anatomy, _mean(list(turns.values())))
-    return Measured(_with_blinks(normalizer, path, timing), material)
+    return Measured(_normalizer(clips, material, anatomy, eyes, _mean(list(turns.values()))), material)
 
 
 def _by_speaker(clips: Sequence[TrackedClip]) -> dict[str, list[TrackedClip]]:
@@ -124,37 +99,25 @@ def _turning(clips: Sequence[TrackedClip]) -> float:
     return float(turned.square().mean().sqrt())
 
 
-def _blinks(
-    clips: Sequence[TrackedClip], anatomy: Anatomy, mirror: Float[Tensor, "expression expression"]
-) -> tuple[Float[Tensor, "blink expression"], Float[Tensor, " 3"]]:
-    """Mean blink and its timing; every speaker's rate counts the same."""
-    path, counts = mean_blink([c.motion[:, :N_EXPRESSION] for c in clips], anatomy, mirror)
-    seen: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for clip, count in zip(clips, counts, strict=True):
-        seen[clip.speaker][0] += count
-        seen[clip.speaker][1] += len(clip.motion) / float(FPS)
-    rate = _mean([number / seconds for number, seconds in seen.values()])
-    log_interval = -torch.tensor(rate).log() - LOG_INTERVAL_SD**2 / 2
-    return path, torch.tensor([float(log_interval), LOG_INTERVAL_SD, SHORTEST_INTERVAL_S])
-
-
 def _material(
     clip: TrackedClip,
     anatomy: Anatomy,
-    blink: Float[Tensor, " expression"],
+    eyes: Eyes,
     *,
     scale: float,
     turning: float,
     mirror: Float[Tensor, "expression expression"],
 ) -> Material:
-    expression = expression_target(clip.motion[:, :N_EXPRESSION], anatomy, blink, scale)
+    expression = expression_target(clip.motion[:, :N_EXPRESSION], anatomy, eyes, scale)
     pose = pose_around_rest(clip.motion[:, N_EXPRESSION:], clip.valid) * (LEARNT_RAD / max(turning, STILL_RAD))
     mirrored = torch.cat([expression @ mirror, mirror_rotation(pose[:, :3]), mirror_translation(pose[:, 3:])], 1)
     counted = clip.valid & (turning >= STILL_RAD)
     return Material(clip.speaker, clip.features, torch.cat([expression, pose], 1), mirrored, clip.valid, counted)
 
 
-def _normalizer(clips: Sequence[TrackedClip], material: list[Material], anatomy: Anatomy, turning: float) -> Normalizer:
+def _normalizer(
+    clips: Sequence[TrackedClip], material: list[Material], anatomy: Anatomy, eyes: Eyes, turning: float
+) -> Normalizer:
     """Means and standard deviations, every speaker counting by the root of his minutes."""
     seconds: dict[str, int] = defaultdict(int)
     for m in material:
@@ -172,18 +135,10 @@ def _normalizer(clips: Sequence[TrackedClip], material: list[Material], anatomy:
     compact = torch.linalg.svd(factor, full_matrices=False)
     rank = 2 * anatomy.lip_basis.shape[1]
     lip_factor = compact.U[:, :rank] * compact.S[:rank]
-    nothing = torch.zeros(1, N_EXPRESSION)
     return Normalizer(
         speech[0], speech[1].clamp(min=1e-3), mean, std.clamp(min=1e-4), anatomy.lip_basis, lip_factor, opening,
-        nothing, torch.tensor([1.0, LOG_INTERVAL_SD, SHORTEST_INTERVAL_S]),
-        torch.tensor(turning / LEARNT_RAD),
+        torch.tensor(turning / LEARNT_RAD), eyes,
     )  # fmt: skip
-
-
-def _with_blinks(
-    normalizer: Normalizer, path: Float[Tensor, "blink expression"], timing: Float[Tensor, " 3"]
-) -> Normalizer:
-    return replace(normalizer, blink_path=path, blink_timing=timing)
 
 
 def _moments(

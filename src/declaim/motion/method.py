@@ -18,8 +18,8 @@ from declaim.diffusion.schedule import make_schedule
 from declaim.diffusion.windows import Window, windows
 from declaim.errors import CheckpointError
 from declaim.face.layouts import FACE64, N_EXPRESSION
-from declaim.motion.blinks import blink_path
 from declaim.motion.config import MotionConfig
+from declaim.motion.eyes import living_eyes
 from declaim.motion.finish import check_scales, finished
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.sampling import steps_to_visit
@@ -172,8 +172,11 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
         values = finished(
             normal, active, self.normalizer, self.config, pose_scale=pose_scale, expression_scale=expression_scale
         )
-        blinks = blink_path(n_frames, self.normalizer.blink_path, self.normalizer.blink_timing, seed)
-        values[:, :N_EXPRESSION] += blink_scale * blinks
+        talking = torch.ones(n_frames, dtype=torch.bool) if active is None else active
+        values[:, :N_EXPRESSION] += living_eyes(
+            values[:, FACE64.part("rotation").columns], talking, self.normalizer.eyes, seed,
+            gaze_scale=expression_scale, blink_scale=blink_scale,
+        )  # fmt: skip
         return Motion(values.clone(), FACE64)
 
     def _windows(

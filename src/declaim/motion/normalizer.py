@@ -10,9 +10,12 @@ from torch import Tensor
 
 from declaim.errors import CheckpointError
 from declaim.face.layouts import N_EXPRESSION
+from declaim.motion.eyes import Eyes
 from declaim.pretrained import load_tensors, save_tensors
 
 NORMALIZER_FILE = "normalizer.safetensors"
+EYES = "eyes"
+"""Field whose tensors are saved as ``eyes.NAME``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +30,8 @@ class Normalizer:
         lip_basis: orthonormal directions in b that move the lips.
         lip_factor: ``|db @ lip_factor|^2`` is the lip points' squared error relative to their variance.
         opening: ``b @ opening`` is the opening of the mouth in its standard deviations.
-        blink_path: b over the frames of one blink, middle frame shut.
-        blink_timing: mean and standard deviation of the logarithm of seconds between blinks, shortest interval.
         pose_amplitude: what the pose is multiplied with in the end: people's usual amplitude over the learnt one.
+        eyes: when and how people blink, where they look.
     """
 
     speech_mean: Float[Tensor, " features"]
@@ -39,19 +41,16 @@ class Normalizer:
     lip_basis: Float[Tensor, "expression directions"]
     lip_factor: Float[Tensor, "expression rows"]
     opening: Float[Tensor, " expression"]
-    blink_path: Float[Tensor, "blink expression"]
-    blink_timing: Float[Tensor, " 3"]
     pose_amplitude: Float[Tensor, ""]
+    eyes: Eyes
 
     @classmethod
     def identity(cls, speech_dim: int, dim: int) -> "Normalizer":
-        """Nothing measured: every unit is 1, lips are the first directions, blinks take 5 frames."""
+        """Nothing measured: every unit is 1, lips are the first directions."""
         eye = torch.eye(N_EXPRESSION)
-        shut = torch.tensor([0.0, 0.5, 1.0, 0.5, 0.0])[:, None] * eye[-1]
         return cls(
             torch.zeros(speech_dim), torch.ones(speech_dim), torch.zeros(dim), torch.ones(dim),
-            eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), shut, torch.tensor([1.2, 0.6, 0.6]),
-            torch.tensor(1.0),
+            eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), torch.tensor(1.0), Eyes.identity(),
         )  # fmt: skip
 
     def to(self, device: torch.device | str) -> "Normalizer":
@@ -82,9 +81,26 @@ class Normalizer:
         part: Tensor = (normal * std) @ self.lip_basis @ self.lip_basis.T / std
         return part
 
+    @property
+    def _lip_scale(self) -> Float[Tensor, " directions"]:
+        """Standard deviations of the lip coordinates if b's columns were independent."""
+        scale: Tensor = (self.motion_std[:N_EXPRESSION, None] * self.lip_basis).square().sum(0).sqrt()
+        return scale
+
+    def lip_coordinates(self, normal: Float[Tensor, "*batch expression"]) -> Float[Tensor, "*batch directions"]:
+        """Where normalised expressions lie along the lip directions, near unit variance."""
+        coordinates: Tensor = (normal * self.motion_std[:N_EXPRESSION]) @ self.lip_basis / self._lip_scale
+        return coordinates
+
+    def from_lip_coordinates(self, lips: Float[Tensor, "*batch directions"]) -> Float[Tensor, "*batch expression"]:
+        """Normalised expressions with these `lip_coordinates` and nothing else."""
+        normal: Tensor = (lips * self._lip_scale) @ self.lip_basis.T / self.motion_std[:N_EXPRESSION]
+        return normal
+
     def save(self, folder: Path) -> None:
         """Write ``normalizer.safetensors``."""
-        save_tensors(folder / NORMALIZER_FILE, {f.name: getattr(self, f.name) for f in fields(self)})
+        own = {name: value for name, value in vars(self).items() if name != EYES}
+        save_tensors(folder / NORMALIZER_FILE, own | {f"{EYES}.{k}": v for k, v in vars(self.eyes).items()})
 
     @classmethod
     def load(cls, folder: Path) -> "Normalizer":
@@ -102,7 +118,11 @@ class Normalizer:
         Raises:
             CheckpointError: names differ.
         """
-        names = {field.name for field in fields(cls)}
-        if set(tensors) != names:
-            raise CheckpointError(f"{origin} holds {sorted(tensors)}, expected {sorted(names)}")
-        return cls(**{name: tensor.float() for name, tensor in tensors.items()})
+        eyes = [f"{EYES}.{field.name}" for field in fields(Eyes)]
+        own = [field.name for field in fields(cls) if field.name != EYES]
+        if set(tensors) != {*own, *eyes}:
+            raise CheckpointError(f"{origin} holds {sorted(tensors)}, expected {sorted([*own, *eyes])}")
+        return cls(
+            **{name: tensors[name].float() for name in own},
+            eyes=Eyes(*(tensors[name].float() for name in eyes)),
+        )

@@ -1,4 +1,4 @@
-"""From tracked clips to what the networks learn: people brought to one scale, blinks and personal habits taken out."""
+"""From tracked clips to what the networks learn: people on one scale, blinks, gaze and personal habits taken out."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,13 @@ from torch import Tensor
 from declaim.errors import ConfigError
 from declaim.face.anatomy import Anatomy
 from declaim.face.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from declaim.motion.eyes import Eyes
 from declaim.motion.smoothing import smoothed
 
 STILL_RAD = 0.012
 """Head rotation (root mean square of an axis) below which a speaker's pose is mostly tracking noise, not learnt."""
 CALM_FRAMES = 1.5
-"""Brows, lids and gaze are smoothed by a Gaussian this wide, or the network learns the tracker's jitter with them."""
+"""Brows and lids are smoothed by a Gaussian this wide, or the network learns the tracker's jitter with them."""
 SCALE_LIMITS = (0.6, 1.7)
 """How much a speaker's lip motion may be scaled to the common amplitude."""
 
@@ -59,18 +60,19 @@ def without_blinks(
 
 def mean_blink(
     clips: Sequence[Tensor], anatomy: Anatomy, mirror: Float[Tensor, "expression expression"]
-) -> tuple[Float[Tensor, "blink expression"], list[int]]:
-    """The mean path of b through a blink (11 frames, shut in the middle), and the number of blinks of every clip.
+) -> tuple[Float[Tensor, " blink"], Float[Tensor, " expression"]]:
+    """The mean course of closure through a blink (11 frames, 1 in the middle), and b of a shut blink.
 
     Kept of b is only what moves along with the lids: one direction, the same on both sides of the face, scaled so
     that the blink shuts the eyes as far as the deeper half of those seen did.
+
+    Raises:
+        ConfigError: no blink was seen.
     """
-    courses, shut, counts = [], [], []
+    courses, shut = [], []
     for b in clips:
         dip = lid_dip(b, anatomy)
-        peaks = blink_peaks(dip)
-        counts.append(len(peaks))
-        for i in peaks:
+        for i in blink_peaks(dip):
             if 6 <= i < len(b) - 7:
                 courses.append(dip[i - 5 : i + 6])
                 shut.append(b[i] - (b[i - 6] + b[i + 6]) / 2)
@@ -84,7 +86,7 @@ def mean_blink(
     direction = (direction + direction @ mirror) / 2
     direction = direction - anatomy.lip_basis @ (anatomy.lip_basis.T @ direction)
     direction = direction * (depth[deep].mean() / -(direction @ anatomy.eyes))
-    return course[:, None] * direction, counts
+    return course, direction
 
 
 def pose_around_rest(pose: Float[Tensor, "frames 6"], valid: Bool[Tensor, " frames"]) -> Float[Tensor, "frames 6"]:
@@ -102,23 +104,21 @@ def lip_scale(clips: Sequence[Tensor], anatomy: Anatomy, typical_cm: float) -> f
 
 
 def expression_target(
-    expression: Float[Tensor, "frames expression"],
-    anatomy: Anatomy,
-    blink: Float[Tensor, " expression"],
-    scale: float,
+    expression: Float[Tensor, "frames expression"], anatomy: Anatomy, eyes: Eyes, scale: float
 ) -> Float[Tensor, "frames expression"]:
-    """What the expression transformer learns from one clip.
+    """What the expression network learns from one clip.
 
-    Blinks are taken out; lip motion is brought to the common amplitude (measured from the closed mouth); the rest of
-    the face is smoothed and measured from its own mean in the clip, so that nobody's raised brows become everybody's.
+    Blinks and gaze are taken out; lip motion is brought to the common amplitude (measured from the closed mouth); the
+    rest of the face is smoothed and measured from its own mean in the clip, so that nobody's raised brows become
+    everybody's.
 
     Args:
         expression: b as tracked.
         anatomy: measures.
-        blink: b of a shut blink.
+        eyes: measured.
         scale: the speaker's `lip_scale`.
     """
-    open_eyed = without_blinks(expression, anatomy, blink)
+    open_eyed = without_blinks(expression, anatomy, eyes.blink_direction)
     lips = open_eyed @ anatomy.lip_basis @ anatomy.lip_basis.T
     others = smoothed(open_eyed - lips, CALM_FRAMES)
-    return scale * lips + others - others.mean(0)
+    return eyes.without_gaze(scale * lips + others - others.mean(0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
@@ -69,6 +70,7 @@ class Clip:
         features: speech features.
         motion: in the face64 layout.
         valid: False where no face was seen.
+        speaking: frames that hold speech.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Clip:
     features: Float[Tensor, "frames features"]
     motion: Float[Tensor, "frames dim"]
     valid: Bool[Tensor, " frames"]
+    speaking: Bool[Tensor, " frames"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,9 +245,16 @@ def load_clip(corpus: Corpus, record: ClipRecord, encoder: str, tempo: float, sp
             )
     frames = min(len(features), round(len(motion) / tempo))
     assert motion.valid is not None
-    seen = motion_at_tempo(motion.valid[:, None].float(), frames, tempo)[:, 0] == 1.0
+    marks = torch.stack([motion.valid, _fitted(corpus.speaking(record), len(motion))], 1).float()
+    marks = motion_at_tempo(marks, frames, tempo) == 1.0
     name = record.name if tempo == 1.0 else f"{record.name} at tempo {tempo:g}"
-    return Clip(name, record.speaker, features[:frames], motion_at_tempo(motion.values, frames, tempo), seen)
+    values = motion_at_tempo(motion.values, frames, tempo)
+    return Clip(name, record.speaker, features[:frames], values, marks[:, 0], marks[:, 1])
+
+
+def _fitted(marks: Bool[Tensor, " frames"], n_frames: int) -> Bool[Tensor, " wanted"]:
+    """``marks`` of the sound over the picture's frames; silent beyond the sound's end."""
+    return torch.nn.functional.pad(marks[:n_frames], (0, max(n_frames - len(marks), 0)))
 
 
 def clip_offsets(clips: Sequence[Clip], records: Sequence[ClipRecord], model: FaceModel, how: str) -> dict[str, int]:
@@ -269,4 +279,4 @@ def in_step(clip: Clip, offset: float) -> Clip:
     """``clip`` with its motion moved by ``offset`` frames, so that lips and sound agree."""
     frames = round(offset)
     valid = shifted(clip.valid[:, None].float(), frames)[:, 0] == 1.0
-    return Clip(clip.name, clip.speaker, clip.features, shifted(clip.motion, frames), valid)
+    return Clip(clip.name, clip.speaker, clip.features, shifted(clip.motion, frames), valid, clip.speaking)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from declaim.errors import ConfigError
 from declaim.evaluation.judging.performance import Performance, Reference
+from declaim.face.eyes import blinks, eye_opening, lid_closure
 from declaim.metrics.functional import lip
 from declaim.metrics.functional import motion as m
 from declaim.metrics.functional.parts import lip_jitter, motion_parts
@@ -54,7 +55,7 @@ def alone(take: Performance, ref: Reference, borders: list[int]) -> Scores:
     opening = take.opening
     translation = take.motion["translation"]
     parts = motion_parts(take.points, take.turns, translation)
-    found = m.blinks(m.lid_closure(m.eye_opening(take.points)))
+    found = blinks(lid_closure(eye_opening(take.points)))
     borders = [b for b in borders if b < len(take)]
     return {
         **{f"sd_{name}": float(m.spread(curve)) for name, curve in parts.items()},

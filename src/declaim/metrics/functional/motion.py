@@ -1,17 +1,14 @@
-"""Motion metrics: amplitude, stillness in silence, blinks, beats, diversity and seams."""
+"""Motion metrics: amplitude, stillness in silence, beats, diversity and seams."""
 
-from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.signal import find_peaks, peak_widths
+from scipy.signal import find_peaks
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from declaim.errors import ConfigError
-from declaim.face.layouts import LEFT_EYE_LOWER, LEFT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_EYE_UPPER
 from declaim.timebase import FPS
 
 SILENCE_MIN_S = 0.4
@@ -22,12 +19,6 @@ SILENCE_MARGIN_S = 0.16
 
 STILL_CM = 1e-4
 """A mouth whose opening varies less than this does not move: what remains is rounding."""
-
-BLINK_PROMINENCE = 0.35
-"""Least rise of lid closure, in parts of a whole blink, that counts as a blink."""
-
-BLINK_MAX_S = 0.6
-"""Longer closures are gaze down or closed eyes, not blinks."""
 
 BEAT_SIGMA_S = 0.1
 """Width of the beat match."""
@@ -91,49 +82,6 @@ def silence_movement(
     residual = torch.cat([opening[a:b] - opening[a:b].mean() for a, b in bounds])
     spoken = float(opening[speaking].std(unbiased=False))
     return float(residual.square().mean().sqrt()) / spoken if spoken > STILL_CM else None
-
-
-def eye_opening(points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch"]:
-    """Mean height of the two eyes' openings over their widths (dimensionless; open about 0.3, shut about 0.05)."""
-    ratios = []
-    eyes: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
-    eyes = ((RIGHT_EYE_UPPER, RIGHT_EYE_LOWER), (LEFT_EYE_UPPER, LEFT_EYE_LOWER))
-    for upper, lower in eyes:
-        gap = points[..., list(upper[3:6]), :] - points[..., list(lower[3:6]), :]
-        width = torch.linalg.vector_norm(points[..., upper[0], :] - points[..., upper[-1], :], dim=-1)
-        ratios.append(torch.linalg.vector_norm(gap, dim=-1).mean(-1) / width)
-    mean: Tensor = (ratios[0] + ratios[1]) / 2
-    return mean
-
-
-def lid_closure(opening: Float[Tensor, " frames"]) -> Float[Tensor, " frames"]:
-    """Lid closure from :func:`eye_opening`: 0 at the clip's usual opening (median), 1 with the eye shut."""
-    closure: Tensor = 1 - opening / opening.median()
-    return closure
-
-
-@dataclass(frozen=True)
-class Blink:
-    """One blink: the time of deepest closure and how long the lids stay below half of it, in seconds."""
-
-    at_s: float
-    duration_s: float
-
-
-def blinks(closure: Float[Tensor, " frames"], fps: Fraction = FPS) -> list[Blink]:
-    """Blinks in a curve of lid closure (0 open, 1 shut): ARKit's mean eyeBlink or :func:`lid_closure`.
-
-    A blink is a peak that stands out by :data:`BLINK_PROMINENCE` and is at most :data:`BLINK_MAX_S` wide at half its
-    height. Peaks at the very ends of the clip count too.
-    """
-    curve = np.pad(closure.double().numpy(), 1, constant_values=float(closure.double().median()))
-    peaks, _ = find_peaks(curve, prominence=BLINK_PROMINENCE)
-    widths = peak_widths(curve, peaks, rel_height=0.5)[0] / float(fps)
-    return [
-        Blink((int(peak) - 1) / float(fps), float(width))
-        for peak, width in zip(peaks, widths, strict=True)
-        if width <= BLINK_MAX_S
-    ]
 
 
 def motion_beats_s(values: Float[Tensor, "frames columns"], fps: Fraction = FPS) -> Float[Tensor, " beats"]:

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from declaim.face.eyes import eye_opening
 from declaim.face.layouts import (
     LEFT_BROW,
     LEFT_IRIS,
@@ -13,7 +14,6 @@ from declaim.face.layouts import (
     RIGHT_IRIS,
 )
 from declaim.metrics.functional.lip import mouth_opening
-from declaim.metrics.functional.motion import eye_opening
 
 PARTS = ("mouth", "mouth_width", "brows", "eyelids", "gaze", "rotation", "translation")
 """Names of the parts that `motion_parts` gives."""
