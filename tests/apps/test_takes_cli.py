@@ -17,6 +17,8 @@ from declaim.face.anatomy import lip_directions
 from declaim.face.model import FaceModel
 from declaim.face.motion_file import read_motion
 from declaim.media import write_audio
+from declaim.methods import a2v_prior
+from declaim.methods.a2v_prior import AudioToVisualPrior
 from declaim.methods.fd2talk import FD2Talk, tiny
 from declaim.registry import ENCODERS, METHODS, RENDERERS
 from declaim.types import Frames, Portrait, Speech
@@ -56,9 +58,9 @@ def small(monkeypatch):
     monkeypatch.setattr(pipeline, "load_portrait", lambda *a, **k: still)
 
 
-def weights(folder, seed):
-    torch.manual_seed(seed)
-    made = FD2Talk(tiny().model_copy(update={"encoder": "loudness", "speech_dim": 2}))
+def weights(folder, kind, config):
+    torch.manual_seed(1)
+    made = kind(config.model_copy(update={"encoder": "loudness", "speech_dim": 2}))
     for parameter in made.parameters():  # the last layers begin at zero
         torch.nn.init.normal_(parameter, std=0.1)
     made.save_pretrained(folder)
@@ -68,7 +70,7 @@ def weights(folder, seed):
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     base = tmp_path_factory.mktemp("weights")
-    return weights(base / "one", 1), weights(base / "two", 2)
+    return weights(base / "one", FD2Talk, tiny()), weights(base / "two", AudioToVisualPrior, a2v_prior.tiny())
 
 
 def voice(seconds=1.2, pitch=120.0, rate=RATE):
@@ -169,7 +171,7 @@ def test_motion_takes_in_every_format(sound, folders, tmp_path, suffix):
     out = tmp_path / "out"
     out.mkdir()
     works("motion", sound, "--weights", folders[0], "-o", out / f"m{suffix}", "--takes", 2, "--same-lips",
-          "--head", f"fd2talk={folders[1]}")  # fmt: skip
+          "--head", f"a2v-prior={folders[1]}")  # fmt: skip
     assert written(out) == sorted([f"m-1{suffix}", f"m-2{suffix}", "m-poses.svg"])
     one, two = ((out / f"m-{k}{suffix}").read_bytes() for k in (1, 2))
     assert one != two and len(one) > 1000
@@ -193,8 +195,8 @@ def test_same_lips(sound, folders, tmp_path):
 def test_lips_of_one_method_and_head_of_another(sound, folders, tmp_path):
     one, two = folders
     works("motion", sound, "--weights", one, "-o", tmp_path / "one.npz")
-    works("motion", sound, "--weights", two, "-o", tmp_path / "two.npz")
-    works("motion", sound, "--lips", f"fd2talk={one}", "--head", f"fd2talk={two}", "-o", tmp_path / "mixed.npz")
+    works("motion", sound, "--method", "a2v-prior", "--weights", two, "-o", tmp_path / "two.npz")
+    works("motion", sound, "--lips", f"fd2talk={one}", "--head", f"a2v-prior={two}", "-o", tmp_path / "mixed.npz")
     first, second, mixed = (read_motion(tmp_path / f"{name}.npz") for name in ("one", "two", "mixed"))
     basis = lip_directions(FaceModel.from_pretrained())
     torch.testing.assert_close(mixed["expression"] @ basis, first["expression"] @ basis, atol=2e-6, rtol=0)
