@@ -4,13 +4,14 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from declaim.diffusion.noise import frame_noise, row_generators
+from declaim.diffusion.noise import frame_noise
 from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.windows import Window
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.fd2talk.config import FD2TalkConfig, default
 from declaim.methods.fd2talk.network import MotionDenoiser
 from declaim.methods.fd2talk.objective import first_stage_losses
+from declaim.motion.draws import draw
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.sampling import joined, sample_window
@@ -61,30 +62,21 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
 
         ``expert`` is the lip expert, on the batch's device: it belongs to the training, not to the method.
         """
-        dim, device = motion.shape[-1], motion.device
-        units = self.normalizer.to(device)
+        units = self.normalizer.to(motion.device)
         heard_speech, x0 = units.normal_speech(speech), units.normal_motion(motion)
-        seeds = torch.randint(2**62, (len(motion),)) if seeds is None else seeds
-        drawn = [self._draw(generator, motion.shape[1], dim) for generator in row_generators(seeds)]
-        steps, eps, given, levels = (torch.stack(column).to(device) for column in zip(*drawn, strict=True))
+        shape = (len(motion), motion.shape[1], motion.shape[2])
+        drawn = draw(shape, self.config, self.schedule, motion.device, seeds=seeds, networks=2)
         estimates = []
         for i, (network, columns) in enumerate(self.parts):
             clean = x0[..., columns]
-            x_t = torch.where(given[..., None], clean, q_sample(clean, eps[..., columns], levels[:, i]))
-            estimates.append(network(x_t, steps[:, i], network.listen(heard_speech), given))
+            noisy = q_sample(clean, drawn.eps[..., columns], drawn.levels[:, i])
+            x_t = torch.where(drawn.given[..., None], clean, noisy)
+            estimates.append(network(x_t, drawn.steps[:, i], network.listen(heard_speech), drawn.given))
         pose_mask = mask if pose_mask is None else pose_mask
         return first_stage_losses(
             x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=units, expert=expert,
             speech=speech,
         )  # fmt: skip
-
-    def _draw(self, generator: torch.Generator, frames: int, dim: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What is random about one sequence: two diffusion steps, noise, the frames given clean, the steps' levels."""
-        steps = torch.randint(len(self.schedule), (2,), generator=generator)
-        eps = torch.randn(frames, dim, generator=generator)
-        has_prefix = torch.rand(1, generator=generator) < self.config.prefix_share
-        given = has_prefix & (torch.arange(frames) < self.config.prefix)
-        return steps, eps, given, self.schedule.alpha_bar[steps].float()[:, None, None]
 
     def sample(
         self,
