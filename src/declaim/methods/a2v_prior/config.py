@@ -53,6 +53,12 @@ class PriorConfig(BaseModel):
 class A2VPriorConfig(MotionConfig):
     """Lip space, non-lip space and prior."""
 
+    frames: int = Field(80, gt=1)
+    """Frames of a training sequence and of a window."""
+    ahead: int = Field(10, ge=0)
+    """Frames that a window generates and throws away: as far as the lips' convolutions look."""
+    lip_gain: float = Field(0.95, gt=0.0)
+    """Amplitude of lip motion after sampling: on held-out training speakers it comes out at 1.05 of people's."""
     lips: LipSpaceConfig = LipSpaceConfig()
     """From speech to lips."""
     prior: PriorConfig = PriorConfig()
