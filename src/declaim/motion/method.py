@@ -214,7 +214,7 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
         if saved.get("method") != cls.name or saved.get("layout") != FACE64.name:
             raise CheckpointError(
                 f"{folder} holds {saved.get('method')!r} over {saved.get('layout')!r}, "
-                f"expected {cls.name!r} over {FACE64.name!r}"
+                f"expected {cls.name!r} over {FACE64.name!r}; give other weights, or name their method"
             )
         try:
             config = cls.config_type.model_validate(saved.get("config"))
