@@ -10,7 +10,7 @@ from torch import Tensor
 
 from declaim import assets
 from declaim.audio.mel import log_mel
-from declaim.audio.pieces import PIECE, crossfaded
+from declaim.audio.pieces import PIECE, EncodePiece, Sound, crossfaded
 from declaim.audio.prosody import PROSODY_DIM, prosody
 from declaim.audio.waveform import padded_to_frames, prepared
 from declaim.audio.whisper import WhisperEncoder, load_encoder
@@ -32,10 +32,18 @@ class PiecewiseEncoder:
         """
         ready = prepared(speech)
 
-        def encode_piece(start: int, stop: int) -> Float[Tensor, "piece dim"]:
-            return self._piece(ready.samples[samples_in(start) : samples_in(stop)], stop - start)
+        def sound(start: int, stop: int) -> Float[Tensor, " samples"]:
+            return ready.samples[samples_in(start) : samples_in(stop)]
 
-        return crossfaded(speech.n_frames, encode_piece)
+        return crossfaded(speech.n_frames, self.piece_encoder(sound))
+
+    def piece_encoder(self, sound: Sound) -> EncodePiece:
+        """What encodes the frames from one to another on their own, for `declaim.audio.pieces`.
+
+        Args:
+            sound: gives the 16 kHz samples of the frames from one to another.
+        """
+        return lambda start, stop: self._piece(sound(start, stop), stop - start)
 
     def encode(self, speech: Speech) -> Float[Tensor, "frames dim"]:
         """Features of ``speech``, one row per 25 fps frame."""

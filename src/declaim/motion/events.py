@@ -67,16 +67,36 @@ def draw_events(
     Returns:
         Frames in rising order, those of the warm-up as negative numbers; and the numbers.
     """
-    odds = odds.double()
-    noise = frame_noise(seed, stream, 0, WARM_UP + len(active), 1 + columns)
-    silence = torch.zeros(WARM_UP, dtype=torch.bool)
-    added = contexts(torch.cat([silence, active])) @ odds[len(KNOTS_S) :]
-    needed = (torch.logit(torch.special.ndtr(noise[:, 0].double())) - added).tolist()
-    curve = (time_basis(torch.arange(1, LONGEST + 1).float()) @ odds[: len(KNOTS_S)]).tolist()
-    found, since = [], LONGEST
-    for frame, threshold in enumerate(needed):
-        since = min(since + 1, LONGEST)
-        if since > REFRACTORY and curve[since - 1] > threshold:
-            found.append(frame)
-            since = 0
-    return [frame - WARM_UP for frame in found], noise[found, 1:]
+    return EventProcess(odds, seed, stream, columns).advance(active, last=True)
+
+
+class EventProcess:
+    """The events of a clip whose speech activity becomes known little by little; see `draw_events` for arguments."""
+
+    def __init__(self, odds: Float[Tensor, " odds"], seed: int, stream: int, columns: int = 0) -> None:
+        self.odds, self.seed, self.stream, self.columns = odds.double(), seed, stream, columns
+        self._curve = (time_basis(torch.arange(1, LONGEST + 1).float()) @ self.odds[: len(KNOTS_S)]).tolist()
+        self._since = LONGEST
+        self._known, self._first = torch.zeros(WARM_UP, dtype=torch.bool), 0
+        self._decided = 0
+
+    def advance(
+        self, active: Bool[Tensor, " frames"], *, last: bool = False
+    ) -> tuple[list[int], Float[Tensor, "events columns"]]:
+        """The events that are decided by more frames of activity, `AHEAD` frames later unless they are the last."""
+        self._known = torch.cat([self._known, active])
+        stop = max(self._first + len(self._known) - (0 if last else AHEAD), self._decided)
+        noise = frame_noise(self.seed, self.stream, self._decided, stop, 1 + self.columns)
+        added = contexts(self._known)[self._decided - self._first :][: len(noise)] @ self.odds[len(KNOTS_S) :]
+        needed = (torch.logit(torch.special.ndtr(noise[:, 0].double())) - added).tolist()
+        found = []
+        for place, threshold in enumerate(needed):
+            self._since = min(self._since + 1, LONGEST)
+            if self._since > REFRACTORY and self._curve[self._since - 1] > threshold:
+                found.append(place)
+                self._since = 0
+        frames = [self._decided + place - WARM_UP for place in found]
+        self._decided = stop
+        first = max(stop - QUIET - AROUND, self._first)  # what the next frames' contexts look back on
+        self._known, self._first = self._known[first - self._first :], first
+        return frames, noise[found, 1:]

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from declaim.face.layouts import N_EXPRESSION
 from declaim.motion.blinks import lid_curve, reach_frames
-from declaim.motion.events import AHEAD, N_ODDS, draw_events
-from declaim.motion.gaze import fixations, held_on_viewer
+from declaim.motion.events import AHEAD, N_ODDS, EventProcess
+from declaim.motion.gaze import COURSE, fixations, held_on_viewer, shift
 
 BLINKS, SHIFTS = 2, 3
 """Streams of random numbers, apart from the networks' noise."""
@@ -86,8 +86,55 @@ def living_eyes(
         gaze_scale: amplitude of gaze.
         blink_scale: depth of blinks.
     """
-    n = len(active)
-    lids = lid_curve(n, *draw_events(active, eyes.blink_odds, seed, BLINKS, 2), eyes.blink_course, eyes.blink_stretch)
-    look = fixations(n, *draw_events(active, eyes.gaze_odds, seed, SHIFTS, 2), eyes.gaze_spread)
-    look = look + held_on_viewer(rotation, eyes.gaze_gain)
-    return blink_scale * lids[:, None] * eyes.blink_direction + gaze_scale * look @ eyes.gaze_directions.T
+    alive = LivingEyes(eyes, seed, gaze_scale=gaze_scale, blink_scale=blink_scale)
+    alive.listen(active, last=True)
+    return alive.rows(rotation)
+
+
+class LivingEyes:
+    """`living_eyes` of a clip that becomes known little by little; see there for arguments."""
+
+    def __init__(self, eyes: Eyes, seed: int, *, gaze_scale: float = 1.0, blink_scale: float = 1.0) -> None:
+        self.eyes, self.gaze_scale, self.blink_scale = eyes, gaze_scale, blink_scale
+        self._processes = EventProcess(eyes.blink_odds, seed, BLINKS, 2), EventProcess(eyes.gaze_odds, seed, SHIFTS, 2)
+        self._blinks, self._shifts = (_Events([], torch.zeros(0, 2)) for _ in range(2))
+        self._at = torch.zeros(2)
+        self._made = 0
+
+    def listen(self, active: Bool[Tensor, " frames"], *, last: bool = False) -> None:
+        """Take in the activity of the next frames."""
+        blinks, shifts = (_Events(*process.advance(active, last=last)) for process in self._processes)
+        self._blinks, self._shifts = self._blinks + blinks.since(self._made), self._shifts + shifts.since(self._made)
+
+    def rows(self, rotation: Float[Tensor, "frames 3"]) -> Float[Tensor, "frames expression"]:
+        """The next frames' eyes; activity must be known for `Eyes.ahead` frames more, or to the end."""
+        eyes, n = self.eyes, len(rotation)
+        lids = lid_curve(n, self._blinks.frames, self._blinks.draws, eyes.blink_course, eyes.blink_stretch)
+        look = fixations(n, self._shifts.frames, self._shifts.draws, eyes.gaze_spread, self._at)
+        look = look + held_on_viewer(rotation, eyes.gaze_gain)
+        _, self._blinks = self._blinks.later(n, reach_frames(len(eyes.blink_course)))
+        past, self._shifts = self._shifts.later(n, len(COURSE))
+        self._made += n
+        for drawn in past.draws:
+            self._at = self._at + shift(self._at, drawn, eyes.gaze_spread)
+        return self.blink_scale * lids[:, None] * eyes.blink_direction + self.gaze_scale * look @ eyes.gaze_directions.T
+
+
+@dataclass(frozen=True, eq=False)
+class _Events:
+    """Events at ``frames``, counted from the next frame to be made, with each one's random numbers."""
+
+    frames: list[int]
+    draws: Float[Tensor, "events 2"]
+
+    def __add__(self, more: "_Events") -> "_Events":
+        return _Events(self.frames + more.frames, torch.cat([self.draws, more.draws]))
+
+    def since(self, frame: int) -> "_Events":
+        """The same, counted from ``frame``."""
+        return _Events([own - frame for own in self.frames], self.draws)
+
+    def later(self, n: int, reach: int) -> "tuple[_Events, _Events]":
+        """Those that are over ``n`` frames later, and the rest as counted from there."""
+        over = sum(frame + reach < n for frame in self.frames)
+        return _Events(self.frames[:over], self.draws[:over]), _Events(self.frames[over:], self.draws[over:]).since(n)

@@ -26,6 +26,7 @@ def fixations(
     shifts: Sequence[int],
     draws: Float[Tensor, "shifts 2"],
     spread_cm: Float[Tensor, " 2"],
+    at: Float[Tensor, " 2"] | None = None,
 ) -> Float[Tensor, "frames 2"]:
     """Where the irises stand, cm (x, y), while the head is still.
 
@@ -34,12 +35,12 @@ def fixations(
         shifts: first frame of every shift, rising; may be negative.
         draws: standard normal numbers of each shift, for its goal.
         spread_cm: standard deviation of the goals.
+        at: where they stand before the first shift; in the middle if left out.
     """
-    look = torch.zeros(n_frames, 2)
-    at = torch.zeros(2)
+    at = torch.zeros(2) if at is None else at
+    look = at.repeat(n_frames, 1)
     for k, first in enumerate(shifts):
-        move = draws[k] * spread_cm - at
-        move = move * max(SHIFT_CM / max(float(move.norm()), 1e-6), 1.0)  # a smaller one would be no shift
+        move = shift(at, draws[k], spread_cm)
         until = shifts[k + 1] if k + 1 < len(shifts) else n_frames
         for frame, share in enumerate(COURSE, first):
             if 0 <= frame < n_frames:
@@ -47,6 +48,12 @@ def fixations(
         at = at + move
         look[max(first + len(COURSE), 0) : max(until, 0)] = at
     return look
+
+
+def shift(at: Float[Tensor, " 2"], drawn: Float[Tensor, " 2"], spread_cm: Float[Tensor, " 2"]) -> Float[Tensor, " 2"]:
+    """From where the irises stand to the next goal, cm; at least `declaim.face.eyes.SHIFT_CM` long."""
+    move = drawn * spread_cm - at
+    return move * max(SHIFT_CM / max(float(move.norm()), 1e-6), 1.0)  # a smaller one would be no shift
 
 
 def held_on_viewer(rotation: Float[Tensor, "frames 3"], gain_cm: Float[Tensor, " 2"]) -> Float[Tensor, "frames 2"]:

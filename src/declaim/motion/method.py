@@ -17,12 +17,10 @@ from declaim.audio.activity import speech_activity
 from declaim.diffusion.schedule import make_schedule
 from declaim.diffusion.windows import Window, windows
 from declaim.errors import CheckpointError
-from declaim.face.layouts import FACE64, N_EXPRESSION
+from declaim.face.layouts import FACE64
 from declaim.motion.config import MotionConfig
-from declaim.motion.eyes import living_eyes
-from declaim.motion.finish import check_scales, finished
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.sampling import steps_to_visit
+from declaim.motion.performance import Performance
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -83,7 +81,7 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
     def sample(
         self,
         heard: Float[Tensor, "window features"],
-        normal: Float[Tensor, "frames dim"],
+        finished: Float[Tensor, "prefix dim"],
         window: Window,
         visited: list[int],
         seed: int,
@@ -92,7 +90,7 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
 
         Args:
             heard: normalised speech features of the window's frames.
-            normal: motion of the clip; finished before ``window.start``.
+            finished: normalised motion of the frames before ``window.start`` from ``window.begin`` on.
             window: which frames.
             visited: falling diffusion steps to visit.
             seed: the take.
@@ -139,7 +137,6 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
             expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
         )  # fmt: skip
 
-    @torch.inference_mode()
     def generate_from_features(
         self,
         blocks: Iterable[Float[Tensor, "_ features"]],
@@ -157,27 +154,18 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
 
         ``active`` says which frames hold speech (all of them if it is left out): in pauses the lips are calm.
         """
-        check_scales(pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale)
-        steps = self.config.sampling_steps if steps is None else steps
-        visited = steps_to_visit(self.schedule, self.config.sampler, steps)
-        was_training = self.training
-        self.eval()
-        normal = torch.zeros(n_frames, FACE64.dim)
+        performance = Performance(
+            self, seed=seed, steps=steps, pose_scale=pose_scale, expression_scale=expression_scale,
+            blink_scale=blink_scale,
+        )  # fmt: skip
+        active = torch.ones(n_frames, dtype=torch.bool) if active is None else active
+        rows = []
         for window, features in self._windows(blocks, n_frames):
-            heard = self.normalizer.normal_speech(features)
-            normal[window.start : window.stop] = self.sample(heard, normal, window, visited, seed)
+            speaking = active[window.start : window.stop]
+            rows.append(performance.add(window, features, speaking, last=window.stop == n_frames))
             if on_step:
                 on_step(window.stop, n_frames)
-        self.train(was_training)
-        values = finished(
-            normal, active, self.normalizer, self.config, pose_scale=pose_scale, expression_scale=expression_scale
-        )
-        talking = torch.ones(n_frames, dtype=torch.bool) if active is None else active
-        values[:, :N_EXPRESSION] += living_eyes(
-            values[:, FACE64.part("rotation").columns], talking, self.normalizer.eyes, seed,
-            gaze_scale=expression_scale, blink_scale=blink_scale,
-        )  # fmt: skip
-        return Motion(values.clone(), FACE64)
+        return Motion(torch.cat(rows), FACE64)
 
     def _windows(
         self, blocks: Iterable[Float[Tensor, "_ features"]], n_frames: int

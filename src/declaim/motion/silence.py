@@ -22,6 +22,16 @@ LEFT = 0.15
 LONG = (20, 40)
 """Frames of pause from which the lips begin to close, and in which they rest altogether."""
 
+CONTEXT = LONG[1] + CLOSING
+"""Frames before and after a frame on which its calm depends: a longer pause is as calm as this one."""
+
+
+def settled_frames(active: Bool[Tensor, " frames"]) -> int:
+    """How many of the first frames `calmed` leaves as they are whatever comes after ``active``."""
+    spoken = active.nonzero()[:, 0]
+    open_since = int(spoken[-1]) + 1 if len(spoken) else 0
+    return open_since if len(active) - open_since < LONG[1] else len(active) - CLOSING
+
 
 def calmed(
     lips: Float[Tensor, "frames expression"], active: Bool[Tensor, " frames"]

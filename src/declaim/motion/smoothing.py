@@ -5,6 +5,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 
+def reach_frames(sigma: float) -> int:
+    """Frames to either side that `smoothed` looks at."""
+    return round(3.0 * sigma)
+
+
 def smoothed(values: Float[Tensor, "frames columns"], sigma: float) -> Float[Tensor, "frames columns"]:
     """``values`` convolved with a Gaussian over frames; the ends are held.
 
@@ -14,7 +19,7 @@ def smoothed(values: Float[Tensor, "frames columns"], sigma: float) -> Float[Ten
     """
     if sigma <= 0.0 or len(values) == 0:
         return values
-    reach = round(3.0 * sigma)
+    reach = reach_frames(sigma)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
     kernel = kernel / kernel.sum()
     padded = torch.cat([values[:1].expand(reach, -1), values, values[-1:].expand(reach, -1)])

@@ -126,13 +126,13 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
     def sample(
         self,
         heard: Float[Tensor, "window features"],
-        normal: Float[Tensor, "frames dim"],
+        finished: Float[Tensor, "prefix dim"],
         window: Window,
         visited: list[int],
         seed: int,
     ) -> Float[Tensor, "new dim"]:
         """Lips by the speech alone, the rest by the prior; the first window goes on from a face at rest."""
-        known = normal[window.begin : window.start]
+        known = finished
         if window.start == 0:
             known = torch.zeros(self.config.prefix, FACE64.dim)
             heard = torch.cat([heard[:1].expand(self.config.prefix, -1), heard])

@@ -81,20 +81,20 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
     def sample(
         self,
         heard: Float[Tensor, "window features"],
-        normal: Float[Tensor, "frames dim"],
+        finished: Float[Tensor, "prefix dim"],
         window: Window,
         visited: list[int],
         seed: int,
     ) -> Float[Tensor, "new dim"]:
         """The transformers' idea of a window's new frames."""
-        sampled = [self._sampled(i, heard, normal, window, visited, seed=seed) for i in range(len(self.parts))]
+        sampled = [self._sampled(i, heard, finished, window, visited, seed=seed) for i in range(len(self.parts))]
         return torch.cat(sampled, 1)
 
     def _sampled(
         self,
         part: int,
         heard: Float[Tensor, "window features"],
-        normal: Float[Tensor, "frames dim"],
+        finished: Float[Tensor, "prefix dim"],
         window: Window,
         visited: list[int],
         *,
@@ -102,7 +102,7 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
     ) -> Float[Tensor, "new columns"]:
         """One transformer's columns: the lips start cooler and settle early, a head of its own begins at rest."""
         network, columns = self.parts[part]
-        finished = normal[window.begin : window.start, columns]
+        finished = finished[:, columns]
         noise = frame_noise(seed, part, window.start, window.end, columns.stop - columns.start)
         settle = None
         if columns.start == 0:
