@@ -35,11 +35,54 @@ def speech_activity(speech: Speech) -> Bool[Tensor, " frames"]:
     Raises:
         NoAudio: the speech is empty or not finite.
     """
-    samples = prepared(speech).samples
-    sharp = torch.cat([samples[:1], samples[1:] - PRE_EMPHASIS * samples[:-1]])
-    levels = level_db(padded_to_frames(sharp, speech.n_frames).view(-1, 4, SAMPLE_RATE // 100))
-    active = levels.amax(1) > _thresholds(levels)
-    return _without_runs(active, BLIP_FRAMES)
+    meter = ActivityMeter()
+    meter.hear(prepared(speech).samples, speech.n_frames)
+    return meter.between(0, speech.n_frames)
+
+
+class ActivityMeter:
+    """`speech_activity` of 16 kHz sound that is heard little by little."""
+
+    def __init__(self) -> None:
+        self._levels, self._first = torch.zeros(0, 4), 0
+        self._last_sample = torch.zeros(0)
+
+    @property
+    def frames(self) -> int:
+        """Frames heard."""
+        return self._first + len(self._levels)
+
+    def hear(self, samples: Float[Tensor, " samples"], n_frames: int) -> None:
+        """Take in the next ``n_frames`` frames of sound; only the last of all may be partly filled."""
+        joined = torch.cat([self._last_sample, samples])
+        sharp = joined[1:] - PRE_EMPHASIS * joined[:-1]
+        if not len(self._last_sample):
+            sharp = torch.cat([joined[:1], sharp])
+        self._last_sample = joined[-1:].clone()
+        levels = level_db(padded_to_frames(sharp, n_frames).view(-1, 4, SAMPLE_RATE // 100))
+        self._levels = torch.cat([self._levels, levels])
+
+    def between(self, begin: int, end: int) -> Bool[Tensor, " frames"]:
+        """Activity of the frames ``begin`` to ``end - 1`` as if the speech ended with what was heard."""
+        first, last = max(begin - BLIP_FRAMES - 1, 0), min(end + BLIP_FRAMES + 1, self.frames)
+        active = self._levels[first - self._first : last - self._first].amax(1) > self._thresholds(first, last)
+        return _without_runs(active, BLIP_FRAMES)[begin - first :][: end - begin]
+
+    def forget(self, before: int) -> None:
+        """Frames before ``before`` will not be asked for again."""
+        first = min(max(before - BLIP_FRAMES - 1 - _EVERY - AROUND_FRAMES, self._first), self.frames)
+        self._levels, self._first = self._levels[first - self._first :].clone(), first
+
+    def _thresholds(self, begin: int, end: int) -> Float[Tensor, " frames"]:
+        found = []
+        aligned = begin - begin % _EVERY
+        for start in range(aligned, end, _EVERY):
+            lower = max(start - AROUND_FRAMES, 0)
+            around = self._levels[lower - self._first : start + AROUND_FRAMES - self._first].flatten()
+            quiet, loud = float(torch.quantile(around, 0.1)), float(torch.quantile(around, 0.95))
+            level = min(max(quiet + ABOVE_QUIET_DB, loud - BELOW_LOUD_DB[1]), loud - BELOW_LOUD_DB[0])
+            found.append(max(level, FLOOR_DB))
+        return torch.tensor(found).repeat_interleave(_EVERY)[begin - aligned :][: end - begin]
 
 
 def pauses(active: Bool[Tensor, " frames"]) -> list[tuple[int, int]]:
@@ -47,16 +90,6 @@ def pauses(active: Bool[Tensor, " frames"]) -> list[tuple[int, int]]:
     edges = torch.nn.functional.pad((~active).int(), (1, 1)).diff()
     starts, stops = (edges == 1).nonzero()[:, 0].tolist(), (edges == -1).nonzero()[:, 0].tolist()
     return list(zip(starts, stops, strict=True))
-
-
-def _thresholds(levels: Float[Tensor, "frames pieces"]) -> Float[Tensor, " frames"]:
-    found = []
-    for start in range(0, len(levels), _EVERY):
-        around = levels[max(start - AROUND_FRAMES, 0) : start + AROUND_FRAMES].flatten()
-        quiet, loud = float(torch.quantile(around, 0.1)), float(torch.quantile(around, 0.95))
-        level = min(max(quiet + ABOVE_QUIET_DB, loud - BELOW_LOUD_DB[1]), loud - BELOW_LOUD_DB[0])
-        found.append(max(level, FLOOR_DB))
-    return torch.tensor(found).repeat_interleave(_EVERY)[: len(levels)]
 
 
 def _without_runs(active: Bool[Tensor, " frames"], longest: int) -> Bool[Tensor, " frames"]:

@@ -21,6 +21,7 @@ from declaim.face.layouts import FACE64
 from declaim.motion.config import MotionConfig
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.performance import Performance
+from declaim.motion.stream import LOOK_AHEAD_S, MotionStream, streamed
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -33,6 +34,7 @@ from declaim.pretrained import (
     write_config,
 )
 from declaim.registry import ENCODERS, resolve
+from declaim.timebase import SAMPLE_RATE
 from declaim.types import Motion, OnStep, Speech, SpeechEncoder
 
 KIND = "motion-method"
@@ -166,6 +168,28 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
             if on_step:
                 on_step(window.stop, n_frames)
         return Motion(torch.cat(rows), FACE64)
+
+    def open(
+        self, sample_rate: int = SAMPLE_RATE, *, look_ahead_s: float = LOOK_AHEAD_S, **options: Any
+    ) -> MotionStream:
+        """A take of a speech that is still arriving: push chunks of sound, get the frames that are finished.
+
+        Args:
+            sample_rate: of the chunks, hertz.
+            look_ahead_s: seconds of sound beyond a window that are awaited before it is sampled. More comes closer to
+                `generate`; `declaim.motion.stream.WHOLE_S` gives the same bits.
+            options: ``seed``, ``steps``, ``pose_scale``, ``expression_scale``, ``blink_scale`` of `generate`.
+
+        Raises:
+            ConfigError: an option is out of range, or the encoder needs the whole speech.
+        """
+        return MotionStream(self, sample_rate, look_ahead_s=look_ahead_s, **options)
+
+    def stream(
+        self, chunks: Iterable[Float[Tensor, " samples"]], sample_rate: int = SAMPLE_RATE, **options: Any
+    ) -> Iterator[Motion]:
+        """Motion in parts while ``chunks`` of sound arrive; see `open`."""
+        return streamed(self.open(sample_rate, **options), chunks)
 
     def _windows(
         self, blocks: Iterable[Float[Tensor, "_ features"]], n_frames: int
