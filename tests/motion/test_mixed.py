@@ -9,6 +9,7 @@ from declaim.face.anatomy import lip_directions
 from declaim.face.layouts import FACE64
 from declaim.face.model import FaceModel
 from declaim.motion.mixed import MixedMethod, part_of, with_lips
+from declaim.types import Motion
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,36 @@ def test_progress_goes_over_both(model):
     MixedMethod(Player(1), Player(2), model).generate(speech(), on_step=lambda done, total: seen.append((done, total)))
     assert seen == [(10, 20), (20, 20)]
     assert part_of(None, 0, 2) is None
+
+
+class Late:
+    """A take in the making that gives every 640 samples a row of its own number, some frames late."""
+
+    def __init__(self, late, key):
+        self.late, self.key, self.samples, self.given = late, key, 0, 0
+
+    def push(self, samples):
+        self.samples += len(samples)
+        return self._rows(max(self.samples // 640 - self.late, 0))
+
+    def close(self):
+        return self._rows(self.samples // 640)
+
+    def _rows(self, stop):
+        rows = torch.arange(self.given, stop)[:, None].expand(-1, FACE64.dim) + 1000.0 * self.key
+        self.given = stop
+        return Motion(rows.clone(), FACE64)
+
+
+@pytest.mark.parametrize("late", [(0, 0), (3, 20), (20, 3)])
+@pytest.mark.parametrize("chunk", [100, 640, 30_000])
+def test_frames_of_both_meet_however_late_they_are(late, chunk, model):
+    lips, head = Player(), Player()
+    lips.open = lambda sample_rate: Late(late[0], 1)
+    head.open = lambda sample_rate: Late(late[1], 2)
+    parts = list(MixedMethod(lips, head, model).stream(torch.zeros(50 * 640).split(chunk)))
+    values = torch.cat([part.values for part in parts])
+    rows = torch.arange(50.0)[:, None].expand(-1, FACE64.dim)
+    expected = with_lips(Motion(rows + 2000, FACE64), Motion(rows + 1000, FACE64), lip_directions(model))
+    torch.testing.assert_close(values, expected.values, atol=1e-3, rtol=0)
+    assert len(parts) > 1 or chunk == 30_000

@@ -186,7 +186,7 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
         return MotionStream(self, sample_rate, look_ahead_s=look_ahead_s, **options)
 
     def stream(
-        self, chunks: Iterable[Float[Tensor, " samples"]], sample_rate: int = SAMPLE_RATE, **options: Any
+        self, chunks: Iterable[Float[Tensor, " _"]], sample_rate: int = SAMPLE_RATE, **options: Any
     ) -> Iterator[Motion]:
         """Motion in parts while ``chunks`` of sound arrive; see `open`."""
         return streamed(self.open(sample_rate, **options), chunks)

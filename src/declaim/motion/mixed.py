@@ -1,5 +1,6 @@
 """Lips from one performance, head, eyes and the rest of the face from another."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from declaim.face.anatomy import lip_directions
 from declaim.face.layouts import FACE64
 from declaim.face.model import FaceModel
 from declaim.motion.hearing import Hearing
+from declaim.motion.stream import Take, streamed
+from declaim.timebase import SAMPLE_RATE
 from declaim.types import Motion, OnStep, Speech
 
 
@@ -82,6 +85,49 @@ class MixedMethod:
             for number, method in enumerate((self.lips, self.head))
         ]
         return with_lips(made[1], made[0], self._basis)
+
+    def open(self, sample_rate: int = SAMPLE_RATE, **options: Any) -> "MixedStream":
+        """A take of a speech that is still arriving; options as in `declaim.motion.method.MotionMethod.open`.
+
+        Here each method encodes the speech for itself.
+        """
+        lips, head = (method.open(sample_rate, **options) for method in (self.lips, self.head))
+        return MixedStream(lips, head, self._basis)
+
+    def stream(
+        self, chunks: Iterable[Float[Tensor, " _"]], sample_rate: int = SAMPLE_RATE, **options: Any
+    ) -> Iterator[Motion]:
+        """Motion in parts while ``chunks`` of sound arrive; see `open`."""
+        return streamed(self.open(sample_rate, **options), chunks)
+
+
+class MixedStream:
+    """Two methods' takes of a speech that arrives in chunks, as one; frames come when both have them.
+
+    Args:
+        lips: the take whose lips are taken.
+        head: the take that moves everything else.
+        basis: see `with_lips`.
+    """
+
+    def __init__(self, lips: Take, head: Take, basis: Float[Tensor, "expression directions"]) -> None:
+        self._takes, self._basis = (lips, head), basis
+        self._waiting = [torch.zeros(0, FACE64.dim)] * 2
+
+    def push(self, samples: Float[Tensor, " samples"]) -> Motion:
+        """Take in the next chunk; give the frames that are finished. See `declaim.motion.stream.MotionStream.push`."""
+        return self._joined([take.push(samples) for take in self._takes])
+
+    def close(self) -> Motion:
+        """The rest of the frames. See `declaim.motion.stream.MotionStream.close`."""
+        return self._joined([take.close() for take in self._takes])
+
+    def _joined(self, parts: list[Motion]) -> Motion:
+        waiting = [torch.cat([rows, part.values]) for rows, part in zip(self._waiting, parts, strict=True)]
+        ready = min(len(rows) for rows in waiting)
+        self._waiting = [rows[ready:] for rows in waiting]
+        lips, head = (Motion(rows[:ready], FACE64) for rows in waiting)
+        return with_lips(head, lips, self._basis)
 
 
 def part_of(on_step: OnStep | None, number: int, count: int) -> OnStep | None:

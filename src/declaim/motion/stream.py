@@ -10,7 +10,7 @@ of that, and the motion is `generate`'s own. Rows come a window at a time, `LATE
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -111,7 +111,20 @@ class MotionStream:
         return rows
 
 
-def streamed(stream: MotionStream, chunks: Iterable[Float[Tensor, " samples"]]) -> Iterator[Motion]:
+@runtime_checkable
+class Take(Protocol):
+    """A take of a speech that arrives in chunks: of one method, or of two."""
+
+    def push(self, samples: Float[Tensor, " samples"]) -> Motion:
+        """Take in the next chunk; give the frames that are finished."""
+        ...
+
+    def close(self) -> Motion:
+        """The rest of the frames."""
+        ...
+
+
+def streamed(stream: Take, chunks: Iterable[Float[Tensor, " _"]]) -> Iterator[Motion]:
     """Push all chunks, close, and give what comes, without empty parts."""
     for chunk in chunks:
         part = stream.push(chunk)
