@@ -12,7 +12,7 @@ from typing import Literal
 
 Better = Literal["high", "low", "people", "one", "zero", "none"]
 """Which way is better; ``people``: near to the value of real people."""
-Group = Literal["lips", "sync", "amplitude", "movement", "takes", "re-enactment", "generated pictures"]
+Group = Literal["lips", "sync", "amplitude", "movement", "eyes", "takes", "re-enactment", "generated pictures"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Measure:
         pooled: sums of counts instead of means of speakers.
         low: least acceptable value of generated motion, if there is a target.
         high: greatest acceptable value.
+        low_of_people: least acceptable value, as a multiple of people's.
+        high_of_people: greatest acceptable value, as a multiple of people's.
+        off_people: greatest acceptable distance to people's value.
         digits: after the point.
         network: what the number was seen through; numbers of different networks cannot be compared.
         main: stands in the summary table and in the README.
@@ -47,6 +50,9 @@ class Measure:
     unit: str = ""
     low: float | None = None
     high: float | None = None
+    low_of_people: float | None = None
+    high_of_people: float | None = None
+    off_people: float | None = None
     digits: int = 2
     network: str = ""
     main: bool = False
@@ -67,6 +73,16 @@ def amplitude(part: str, title: str, *, low: float | None = None, high: float | 
         f"amplitude_{part}", f"amplitude, {title}", "amplitude",
         f"Standard deviation over time of {title}: mean over speakers generated, divided by mean over speakers true.",
         "one", f"sd_{part}", f"true_sd_{part}", low=low, high=high, main=part in ("mouth", "rotation"),
+    )  # fmt: skip
+
+
+def head_speed(quantile: str, title: str) -> Measure:
+    """A quantile of the head's angular speed against people's."""
+    return Measure(
+        f"head_speed_{quantile}", f"head speed, {title}", "amplitude",
+        f"Angular speed of the head, {title} over a clip's frames: mean over speakers generated, divided by mean over "
+        "speakers true.",
+        "one", f"speed_{quantile}", f"true_speed_{quantile}", low=0.75, high=1.25,
     )  # fmt: skip
 
 
@@ -102,7 +118,7 @@ SYNC = (
             "Least mean distance of speech and lip motion embeddings over offsets of -15 to 15 frames.",
             "low", network=EXPERT, main=True),
     Measure("lse_c", "LSE-C", "sync", "Median minus least distance over offsets of -15 to 15 frames.",
-            "high", network=EXPERT, main=True),
+            "high", low_of_people=0.85, network=EXPERT, main=True),
     Measure("sync_offset", "offset", "sync",
             "Offset of the least distance: positive where the mouth is late. Mean over clips, with sign.",
             "zero", unit="frames", network=EXPERT),
@@ -116,7 +132,9 @@ MOVEMENT = (
     amplitude("brows", "brow height"),
     amplitude("eyelids", "eyelids"),
     amplitude("gaze", "gaze"),
-    amplitude("rotation", "head rotation", low=0.6, high=1.4),
+    amplitude("rotation", "head rotation", low=0.75, high=1.25),
+    head_speed("median", "median"),
+    head_speed("p90", "fastest tenth"),
     amplitude("translation", "head translation"),
     Measure("fdd", "FDD", "amplitude",
             "Mean over the points of eyes, irises and brows of the temporal standard deviation of position, truth "
@@ -130,23 +148,45 @@ MOVEMENT = (
     Measure("jitter", "lip jitter in silence", "movement",
             "Root mean square of the lip points' second difference from frame to frame, in pauses.",
             "low", "lip_jitter_mm", unit="mm", digits=3),
-    Measure("blink_rate", "blinks", "movement", "Blinks a minute, pooled over all frames.",
-            "people", "blinks", "minutes", pooled=True, unit="1/min", digits=1, main=True),
-    Measure("blink_duration", "blink duration", "movement", "Mean width of a blink at half its depth, pooled.",
-            "people", "blink_s", "blinks", pooled=True, unit="s"),
     Measure("beat_align", "Beat Align", "movement",
             "Mean over syllable onsets of exp(-d^2 / 2 sigma^2), d the distance to the nearest minimum of head speed, "
-            "sigma 0.1 s. Not to be maximised: compare with people.", "people", digits=3),
+            "sigma 0.1 s. Not to be maximised: compare with people.", "people", off_people=0.05, digits=3),
     Measure("seam", "seam, face", "movement",
             "Mean step of the face points onto the first frame of a generation window over the mean step elsewhere.",
             "one"),
     Measure("seam_head", "seam, head", "movement", "The same for head rotation.", "one"),
 )  # fmt: skip
 
+EYES = (
+    Measure("blink_rate", "blinks", "eyes", "Blinks a minute, pooled over all frames.",
+            "people", "blinks", "minutes", pooled=True, unit="1/min", low_of_people=0.5, high_of_people=2.0, digits=1,
+            main=True),
+    Measure("blink_rate_speech", "blinks in speech", "eyes", "Blinks a minute of speech, pooled.",
+            "people", "blinks_speech", "minutes_speech", pooled=True, unit="1/min", digits=1),
+    Measure("blink_rate_pause", "blinks in pauses", "eyes", "Blinks a minute without speech, pooled.",
+            "people", "blinks_pause", "minutes_pause", pooled=True, unit="1/min", digits=1),
+    Measure("blink_duration", "blink duration", "eyes", "Mean width of a blink at half its depth, pooled.",
+            "people", "blink_s", "blinks", pooled=True, unit="s"),
+    Measure("blink_interval", "blink interval", "eyes",
+            "Time from a blink after which half of the next blinks have come, of all clips together; intervals that a "
+            "clip's end cuts off count for as long as they were seen (Kaplan-Meier).", "people", unit="s"),
+    Measure("blink_interval_distance", "blink intervals, distance", "eyes",
+            "Wasserstein distance of the distribution of blink intervals, cut at 5 s, to people's.", "low", unit="s"),
+    Measure("gaze_rate", "gaze shifts", "eyes",
+            "Movements of the irises by 0.3 mm or more within three frames, seen with open lids, a minute, pooled.",
+            "people", "gaze_shifts", "minutes", pooled=True, unit="1/min", digits=1),
+    Measure("gaze_shift", "gaze shift", "eyes", "Mean size of these movements, pooled.",
+            "people", "gaze_moved_mm", "gaze_shifts", pooled=True, unit="mm"),
+    Measure("gaze_interval", "fixation", "eyes", "The same as the blink interval, from one gaze shift to the next.",
+            "people", unit="s"),
+    Measure("gaze_interval_distance", "fixations, distance", "eyes",
+            "Wasserstein distance of the distribution of these intervals, cut at 5 s, to people's.", "low", unit="s"),
+)  # fmt: skip
+
 TAKES = (
     Measure("diversity_takes", "Diversity over takes", "takes",
             "Standard deviation of head rotation over takes (seeds) of one clip, mean over time.",
-            "none", unit="deg", main=True),
+            "none", unit="deg", low=0.01, main=True),
     Measure("diversity_time", "Diversity over time", "takes",
             "Standard deviation of head rotation over time within a take, mean over takes.",
             "people", "head_sd_deg", unit="deg"),
@@ -193,4 +233,4 @@ POOLED_SETS = ("re_fid", "gen_fid")
 
 def measures(*, pictures: bool, sync: bool = True) -> list[Measure]:
     """All metrics of an evaluation."""
-    return [*LIPS, *(SYNC if sync else ()), *MOVEMENT, *TAKES, *(PICTURES if pictures else ())]
+    return [*LIPS, *(SYNC if sync else ()), *MOVEMENT, *EYES, *TAKES, *(PICTURES if pictures else ())]

@@ -14,7 +14,7 @@ from declaim.evaluation.judging.store import digest
 from declaim.evaluation.measures import measures
 from declaim.pretrained import atomic_file
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Changes whenever a definition changes: then old and new tables cannot be compared."""
 
 SHUFFLES = 3
@@ -195,6 +195,15 @@ def others(clips: list[ClipRecord], i: int, count: int = SHUFFLES) -> list[int]:
     """Clips of other speakers than clip ``i``'s, chosen by their names alone."""
     strangers = [j for j, clip in enumerate(clips) if clip.speaker != clips[i].speaker]
     return sorted(strangers, key=lambda j: digest([clips[i].name, clips[j].name]))[:count]
+
+
+def take_seed(seed: int, clip: ClipRecord) -> int:
+    """The seed with which a method makes take ``seed`` of a clip.
+
+    Every clip has its own: with one for all, all clips of three seconds would blink in the same frames, and a rate over
+    them would be the rate of one clip.
+    """
+    return int(digest([seed, clip.name])[:8], 16)
 
 
 def _entry(clip: ClipRecord, pictures: bool) -> ProtocolClip:

@@ -38,7 +38,7 @@ def build_report(
         actors: the methods.
         records: all scores.
         made: curves and histograms of every clip.
-        sets: by row and measure, figures of whole sets of pictures (FID).
+        sets: by row and measure, figures of whole sets of pictures or of waits (FID, intervals).
         made_with: from `provenance`.
     """
     drawn = [renderer_row(made_with["renderer"])] if protocol.pictures is not None else []

@@ -9,7 +9,6 @@ from typing import Any
 from declaim.assets import shipped
 from declaim.data.corpus import Corpus
 from declaim.errors import AssetError, ConfigError
-from declaim.evaluation.figures import Figure
 from declaim.evaluation.judging.actors import chosen_actors, weight_hashes
 from declaim.evaluation.judging.pictures import Gallery
 from declaim.evaluation.judging.playing import Stage, records_of
@@ -26,6 +25,7 @@ from declaim.evaluation.protocol import (
     write_protocol,
 )
 from declaim.evaluation.report import build_report, provenance
+from declaim.evaluation.waiting import waiting_figures
 from declaim.pretrained import atomic_file
 from declaim.sync import SyncExpert
 from declaim.types import OnStep
@@ -95,11 +95,12 @@ def evaluate(corpus: Corpus, folder: Path, wishes: Wishes, on_stage: OnStage | N
     stage.generate(begin("speech to motion"))
     made = stage.scores(begin("motion to scores"))
     records = records_of(made)
-    sets: dict[str, dict[str, Figure]] = {}
+    sets = waiting_figures([clip for _, clip in made])
     gallery = None if protocol.pictures is None else Gallery(stage, wishes.renderer)
     if gallery is not None:
-        seen, sets = gallery.judge(begin("motion to pictures"))
+        seen, drawn = gallery.judge(begin("motion to pictures"))
         records += seen
+        sets = {row: sets.get(row, {}) | drawn.get(row, {}) for row in {*sets, *drawn}}
     report = build_report(
         protocol=protocol, actors=actors, records=records, made=[m for _, m in made], sets=sets, made_with=made_with
     )

@@ -1,26 +1,30 @@
 """One sentence about a method: what it does well, what not, beside people and the floor."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from declaim.evaluation.figures import Figure
 from declaim.evaluation.judging.actors import OTHER_SPEECH, PEOPLE, Row
 from declaim.evaluation.measures import Measure
 
-BLINKS = (0.5, 2.0)
-"""Blinks a minute are right between these multiples of people's."""
-
 
 def target(measure: Measure, people: Figure) -> tuple[float, float] | None:
-    """Least and greatest acceptable value of generated motion; None where there is no target."""
-    if measure.key == "blink_rate":
-        return None if people.value is None else (BLINKS[0] * people.value, BLINKS[1] * people.value)
-    if measure.low is None and measure.high is None:
+    """Least and greatest acceptable value of generated motion; None where there is no target, or no people's value."""
+    own = people.value
+    if own is None and (measure.low_of_people, measure.high_of_people, measure.off_people) != (None, None, None):
         return None
-    infinite = float("inf")
-    return (
-        -infinite if measure.low is None else measure.low,
-        infinite if measure.high is None else measure.high,
-    )
+    low, high = [measure.low], [measure.high]
+    if own is not None:
+        low += [_times(measure.low_of_people, own), None if measure.off_people is None else own - measure.off_people]
+        high += [_times(measure.high_of_people, own), None if measure.off_people is None else own + measure.off_people]
+    lowest, highest = [x for x in low if x is not None], [x for x in high if x is not None]
+    if not lowest and not highest:
+        return None
+    return max(lowest, default=-math.inf), min(highest, default=math.inf)
+
+
+def _times(factor: float | None, value: float) -> float | None:
+    return None if factor is None else factor * value
 
 
 def is_met(measure: Measure, value: Figure, people: Figure) -> bool | None:

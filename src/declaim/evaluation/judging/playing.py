@@ -15,9 +15,9 @@ from declaim.evaluation.figures import Record
 from declaim.evaluation.judging import actors as rows
 from declaim.evaluation.judging.actors import Actor, held_still, mean_face
 from declaim.evaluation.judging.performance import Performance, Reference, doubled
-from declaim.evaluation.judging.scores import histograms, in_step, movement_in_gap, score, sync_scores
+from declaim.evaluation.judging.scores import histograms, in_step, movement_in_gap, score, sync_scores, waiting
 from declaim.evaluation.judging.store import Store
-from declaim.evaluation.protocol import GAP_CLIP_FRAMES, EvaluationProtocol, others
+from declaim.evaluation.protocol import GAP_CLIP_FRAMES, EvaluationProtocol, others, take_seed
 from declaim.face.model import FaceModel
 from declaim.metrics.functional.motion import diversity_over_takes
 from declaim.registry import ENCODERS, resolve
@@ -26,7 +26,7 @@ from declaim.timebase import FPS, samples_in
 from declaim.types import Motion, OnStep
 
 Made = dict[str, Any]
-"""What is kept of one clip: a list of records, curves and histograms for the plots."""
+"""What is kept of one clip: a list of records, curves and histograms for the plots, waits for their distributions."""
 
 
 @dataclass(eq=False)
@@ -77,7 +77,7 @@ class Stage:
                 # All seeds of one sound together: its features are kept for the next seed.
                 for path, seed, gap in sorted(todo, key=lambda job: job[2]):
                     sound = twice if gap and twice is not None else speech
-                    self.store.write_motion(path, actor.generate(sound, seed))
+                    self.store.write_motion(path, actor.generate(sound, take_seed(seed, clip)))
             if on_step:
                 on_step(done + 1, len(takes))
 
@@ -99,7 +99,7 @@ class Stage:
 
     def _take_path(self, actor: Actor, clip: ClipRecord, seed: int, *, gap: bool = False) -> Path:
         return self.store.path(
-            "takes", ".safetensors", method=actor.registered, weights=actor.hashes, seed=seed,
+            "takes", ".safetensors", method=actor.registered, weights=actor.hashes, seed=take_seed(seed, clip),
             speech=clip.files[SPEECH].sha256, gap=self._gap if gap else 0,
         )  # fmt: skip
 
@@ -108,7 +108,8 @@ class Stage:
         path = self._take_path(actor, clip, seed, gap=gap)
         found = self.store.read_motion(path)
         if found is None:
-            found = actor.generate(self._doubled(clip) if gap else self.corpus.speech(clip), seed)
+            sound = self._doubled(clip) if gap else self.corpus.speech(clip)
+            found = actor.generate(sound, take_seed(seed, clip))
             self.store.write_motion(path, found)
         return found
 
@@ -199,7 +200,7 @@ class _Bench:
 
     def __init__(self, stage: Stage, reference: Reference, features: Tensor | None) -> None:
         self.stage, self.reference, self.features = stage, reference, features
-        self.made: Made = {"records": [], "curves": {}, "histograms": {}}
+        self.made: Made = {"records": [], "curves": {}, "histograms": {}, "waits": {}}
         self.late: float | None = None  # frames; found in the people's own row, which is judged first
 
     def judge(self, row: str, seed: int, take: Performance, borders: Callable[[int], list[int]] | None = None) -> None:
@@ -223,6 +224,7 @@ class _Bench:
         )  # fmt: skip
         if not row.endswith(rows.OTHER_SPEECH):
             self.made["histograms"].setdefault(row, []).append(histograms(take, self.reference))
+            self.made["waits"].setdefault(row, []).append(waiting(take, self.reference))
 
 
 def records_of(made: list[tuple[ClipRecord, Made]]) -> list[Record]:

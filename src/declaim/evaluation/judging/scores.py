@@ -8,10 +8,20 @@ from torch import Tensor
 
 from declaim.errors import ConfigError
 from declaim.evaluation.judging.performance import Performance, Reference
-from declaim.face.eyes import blinks, eye_opening, lid_closure
+from declaim.face.eyes import (
+    Blink,
+    Shifts,
+    blinks,
+    eye_opening,
+    gaze,
+    gaze_shifts,
+    lid_closure,
+    seen_gaze,
+)
 from declaim.metrics.functional import lip
 from declaim.metrics.functional import motion as m
 from declaim.metrics.functional.parts import lip_jitter, motion_parts
+from declaim.metrics.functional.waiting import Wait, waits
 from declaim.sync import SyncExpert, lse_c, lse_d, offset
 from declaim.timebase import FPS
 
@@ -21,6 +31,9 @@ SPEED_BINS_DEG_S = torch.linspace(0, 60, 31)
 """Borders of the head speed histogram, degrees a second."""
 BEAT_BINS_S = torch.linspace(0, 0.6, 25)
 """Borders of the histogram of distances from audio beats to motion beats, seconds."""
+
+WAITS = ("blink", "gaze")
+"""Events between which the waits are measured: see `waiting`."""
 
 MOST_LATE, LONG_ENOUGH = 5, 100
 """Greatest offset of footage that is believed, in frames; and least frames of its clip."""
@@ -37,7 +50,7 @@ def score(take: Performance, reference: Reference, borders: list[int]) -> Scores
     frames = min(len(take), len(reference))
     a, ref = take.cut(frames), reference.cut(frames)
     own, true = alone(a, ref, borders), _true_scores(reference, frames)
-    kept = [name for name in true if name.startswith(("sd_", "beat_align"))]
+    kept = [name for name in true if name.startswith(("sd_", "speed_", "beat_align"))]
     return {**own, **against_truth(a, ref.truth), **{f"true_{name}": true[name] for name in kept}}
 
 
@@ -55,7 +68,6 @@ def alone(take: Performance, ref: Reference, borders: list[int]) -> Scores:
     opening = take.opening
     translation = take.motion["translation"]
     parts = motion_parts(take.points, take.turns, translation)
-    found = blinks(lid_closure(eye_opening(take.points)))
     borders = [b for b in borders if b < len(take)]
     return {
         **{f"sd_{name}": float(m.spread(curve)) for name, curve in parts.items()},
@@ -64,13 +76,55 @@ def alone(take: Performance, ref: Reference, borders: list[int]) -> Scores:
         "silence_movement": m.silence_movement(opening, ref.speaking),
         "lip_jitter_mm": lip_jitter(take.points, m.silent_frames(ref.speaking)),
         **closing(opening, ref),
-        "blinks": float(len(found)),
-        "blink_s": float(sum(b.duration_s for b in found)),
-        "minutes": len(take) / float(FPS) / 60,
+        **eye_scores(take, ref),
+        **head_speed(take),
         "beat_align": m.beat_align(ref.onsets, m.motion_beats_s(take.turns)),
         "seam": m.seam_jump(take.points.flatten(1), borders),
         "seam_head": m.seam_jump(take.turns, borders),
     }
+
+
+def head_speed(take: Performance) -> Scores:
+    """Median and greatest tenth of the head's angular speed, degrees a second; None for a single frame."""
+    speed = _speed_deg_s(take)
+    if not len(speed):
+        return {"speed_median": None, "speed_p90": None}
+    return {"speed_median": float(speed.median()), "speed_p90": float(speed.quantile(0.9))}
+
+
+def _speed_deg_s(take: Performance) -> Tensor:
+    return torch.rad2deg(torch.linalg.vector_norm(take.turns.diff(dim=0), dim=-1)) * float(FPS)
+
+
+def eye_events(take: Performance) -> tuple[list[Blink], Shifts]:
+    """Blinks and shifts of gaze."""
+    closure = lid_closure(eye_opening(take.points))
+    return blinks(closure), gaze_shifts(seen_gaze(gaze(take.points), closure))
+
+
+def eye_scores(take: Performance, ref: Reference) -> Scores:
+    """Counts of blinks and shifts of gaze, in speech and in pauses, with the minutes of each."""
+    found, shifts = eye_events(take)
+    spoken = sum(bool(ref.speaking[round(b.at_s * FPS)]) for b in found)
+    return {
+        "blinks": float(len(found)),
+        "blinks_speech": float(spoken),
+        "blinks_pause": float(len(found) - spoken),
+        "blink_s": float(sum(b.duration_s for b in found)),
+        "gaze_shifts": float(len(shifts.frames)),
+        "gaze_moved_mm": 10 * float(shifts.moved.norm(dim=1).sum()),
+        "minutes": len(take) / float(FPS) / 60,
+        "minutes_speech": int(ref.speaking.sum()) / float(FPS) / 60,
+        "minutes_pause": int((~ref.speaking).sum()) / float(FPS) / 60,
+    }
+
+
+def waiting(take: Performance, reference: Reference) -> dict[str, list[Wait]]:
+    """Waits between blinks and between shifts of gaze, for their distributions."""
+    a = take.cut(min(len(take), len(reference)))
+    found, shifts = eye_events(a)
+    events = ([round(b.at_s * FPS) for b in found], shifts.frames)
+    return {kind: waits(at, len(a)) for kind, at in zip(WAITS, events, strict=True)}
 
 
 def closing(opening: Tensor, ref: Reference) -> Scores:
@@ -149,7 +203,7 @@ def histograms(take: Performance, reference: Reference) -> dict[str, Any]:
     """Counts for the plots: head speed and distances of audio beats to motion beats."""
     frames = min(len(take), len(reference))
     a = take.cut(frames)
-    speed = torch.rad2deg(torch.linalg.vector_norm(a.turns.diff(dim=0), dim=-1)) * float(FPS)
+    speed = _speed_deg_s(a)
     beats, onsets = m.motion_beats_s(a.turns), reference.onsets
     apart = (onsets[:, None] - beats[None]).abs().amin(1) if len(beats) and len(onsets) else torch.zeros(0)
     return {
