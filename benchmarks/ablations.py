@@ -1,0 +1,161 @@
+"""FD2Talk's ablations (its Tables 2 and 3): ``python -m benchmarks.ablations --corpus C --runs RUNS``.
+
+Trains the default and every ablation with each seed, all for the same few steps, and judges them on split ``eval``,
+every speaker one vote. Runs that are in RUNS already are not trained again.
+
+LSE is judged by the expert that ships, which also taught all runs but ``no-lip-expert``: it is partly teaching to the
+test. ``--judge FOLDER`` adds one (``declaim train sync-expert --set train.seed=1``) that taught none of them.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from benchmarks.report import markdown
+from declaim.data.corpus import ClipRecord, Corpus
+from declaim.errors import DeclaimError
+from declaim.evaluation.judging.performance import Performance, Reference
+from declaim.evaluation.judging.scores import sync_scores
+from declaim.face.model import FaceModel
+from declaim.methods.fd2talk import FD2Talk
+from declaim.metrics.functional import lip, motion
+from declaim.pretrained import atomic_file
+from declaim.recipes.fd2talk import RECIPE
+from declaim.recipes.motion import first_of_each
+from declaim.recipes.overrides import overridden
+from declaim.recipes.run import run_recipe
+from declaim.sync import SyncExpert
+
+PRESETS = ("default", "ablation-joint", "ablation-no-mask", "ablation-no-lip-expert")
+PEOPLE = "real people"
+Scores = dict[str, float]
+
+
+def trained(corpus: Path, runs: Path, preset: str, seed: int, steps: int) -> Path:
+    """Folder of one run's weights."""
+    run = runs / f"{preset}-{seed}"
+    if not (run / "weights" / "config.json").is_file():
+        changes = [f"train.steps={steps}", f"train.warmup={steps // 4}", f"train.seed={seed}"]
+        run_recipe(RECIPE, overridden(RECIPE.presets[preset], changes), corpus, run, command="benchmarks.ablations")
+    return run / "weights"
+
+
+class Judge:
+    """Scores takes of one clip.
+
+    Args:
+        corpus: the clip's.
+        clip: the clip.
+        experts: sync experts by name.
+        model: the face model.
+    """
+
+    def __init__(self, corpus: Corpus, clip: ClipRecord, experts: dict[str, SyncExpert], model: FaceModel) -> None:
+        self.reference, self.experts, self.model = Reference.of(corpus, clip, model), experts, model
+        encoders = {expert.config.encoder for expert in experts.values()}
+        self.features = {name: corpus.features(clip, name) for name in encoders}
+
+    def alone(self, take: Performance) -> Scores:
+        """Scores of one take."""
+        frames = min(len(take), len(self.reference))
+        take, ref = take.cut(frames), self.reference.cut(frames)
+        found: dict[str, float | None] = {
+            "mouth correlation": float(lip.mouth_correlation(take.opening, ref.truth.opening)),
+            "head turn, deg": math.degrees(float(motion.spread(take.turns))),
+            "Beat Align": motion.beat_align(ref.onsets, motion.motion_beats_s(take.turns)),
+        }
+        for name, expert in self.experts.items():
+            synced, _ = sync_scores(expert, self.features[expert.config.encoder], take, valid=take is ref.truth)
+            found |= {f"LSE-C{name}": synced["lse_c"], f"LSE-D{name}": synced["lse_d"]}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def takes(self, method: FD2Talk, seeds: Sequence[int]) -> list[Scores]:
+        """Scores of every take, and how far their heads are apart."""
+        heard, made = self.features[method.config.encoder], []
+        turns: list[Tensor] = []
+        for seed in seeds:
+            values = method.generate_from_features([heard], len(heard), active=self.active(len(heard)), seed=seed)
+            take = Performance.of(values, self.model)
+            made.append(self.alone(take))
+            turns.append(take.turns)
+        if len(turns) > 1:
+            made.append({"Diversity, deg": math.degrees(float(motion.diversity_over_takes(torch.stack(turns))))})
+        return made
+
+    def active(self, frames: int) -> Tensor:
+        """Frames that hold speech, as many as asked for."""
+        speaking = self.reference.speaking
+        return torch.nn.functional.pad(speaking[:frames], (0, max(frames - len(speaking), 0)))
+
+
+def by_speaker(scored: Iterator[tuple[str, Scores]]) -> Scores:
+    """Means of speakers' means."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for speaker, scores in scored:
+        for name, value in scores.items():
+            found[name][speaker].append(value)
+    return {name: fmean(fmean(values) for values in speakers.values()) for name, speakers in found.items()}
+
+
+def table(rows: dict[str, list[Scores]]) -> str:
+    """Means over training seeds, with the lowest and the highest."""
+    names = list(rows["default"][0])
+    lines = []
+    for row, scores in rows.items():
+        cells = []
+        for name in names:
+            values = [s[name] for s in scores if name in s]
+            spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+            cells.append(f"{fmean(values):.3f}{spread}" if values else "-")
+        lines.append((row, *cells))
+    return markdown(("", *names), lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablations", description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, required=True, help="footage, prepared with the recipe's tempos")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the training runs")
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the training")
+    parser.add_argument("--takes", type=int, nargs="+", default=[0, 1, 2], help="seeds of the takes")
+    parser.add_argument("--clips", type=int, default=2, help="of each speaker")
+    parser.add_argument("--judge", type=Path, help="another sync expert's folder")
+    parser.add_argument("-o", "--output", type=Path, help="JSON file")
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    corpus, model = Corpus(chosen.corpus), FaceModel.from_pretrained()
+    experts = {"": SyncExpert.from_pretrained()}
+    if chosen.judge:
+        experts[", other judge"] = SyncExpert.from_pretrained(chosen.judge)
+    clips = corpus.select(("eval",))
+    few = set(first_of_each(clips, chosen.clips))
+    judges = [Judge(corpus, clip, experts, model) for clip in clips if clip.name in few]
+    people = ((j.reference.clip.speaker, j.alone(j.reference.truth)) for j in judges)
+    rows: dict[str, list[Scores]] = {PEOPLE: [by_speaker(people)]}
+    for preset in PRESETS:
+        rows[preset] = []
+        for seed in chosen.seeds:
+            method = FD2Talk.from_pretrained(trained(chosen.corpus, chosen.runs, preset, seed, chosen.steps))
+            made = ((j.reference.clip.speaker, s) for j in judges for s in j.takes(method, chosen.takes))
+            rows[preset].append(by_speaker(made))
+            print(preset, seed, json.dumps(rows[preset][-1]), flush=True)
+    print(table(rows))
+    if chosen.output:
+        with atomic_file(chosen.output) as partial:
+            partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except DeclaimError as error:
+        sys.exit(f"error: {error}")
