@@ -21,6 +21,7 @@ from declaim.face.layouts import FACE64
 from declaim.motion.config import MotionConfig
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.performance import Performance
+from declaim.motion.prefetch import one_ahead
 from declaim.motion.stream import LOOK_AHEAD_S, MotionStream, streamed
 from declaim.pretrained import (
     CARD_FILE,
@@ -135,8 +136,8 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
         encoder: Any = self.encoder
         blocks = encoder.stream(speech) if hasattr(encoder, "stream") else iter([encoder.encode(speech)])
         return self.generate_from_features(
-            blocks, speech.n_frames, active=speech_activity(speech), seed=seed, steps=steps, pose_scale=pose_scale,
-            expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
+            one_ahead(blocks), speech.n_frames, active=speech_activity(speech), seed=seed, steps=steps,
+            pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
         )  # fmt: skip
 
     def generate_from_features(
