@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.report import markdown
 from declaim.errors import DeclaimError
 
-BENCHMARKS = ("end_to_end", "renderer", "tracking", "prepare", "train_step")
+BENCHMARKS = ("end_to_end", "motion", "renderer", "tracking", "prepare", "train_step")
 
 
 def main(arguments: list[str] | None = None) -> int:

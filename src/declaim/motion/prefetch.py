@@ -18,4 +18,4 @@ def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
         coming = thread.submit(next, source, _END)
         while (item := coming.result()) is not _END:
             coming = thread.submit(next, source, _END)
-            yield item  # type: ignore[misc]  # what is not the end is an item
+            yield item
