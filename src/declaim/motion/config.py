@@ -35,7 +35,7 @@ class MotionConfig(BaseModel):
     pose_smoothing: float = Field(1.0, ge=0.0)
     """Standard deviation, in frames, of the Gaussian that takes the last jitter off generated poses."""
     face_smoothing: float = Field(1.5, ge=0.0)
-    """The same for brows, lids and gaze, whose training targets were smoothed like this."""
+    """The same for brows and lids, whose training targets were smoothed like this."""
     seam_frames: int = Field(8, ge=0)
     """Frames over which a window's first frames are bent onto the last ones of the window before."""
 

@@ -4,8 +4,8 @@ Deviation: like blinks, gaze is taken out of the training targets and drawn. Wha
 
 * they rest, then shift within three frames to a new place around the viewer that does not depend on the old one
   (regression of the shift on the place before it: -.96 across, -.67 up and down; -1 is independence);
-* when the head turns aside they turn back by about a third of the angle (.60 cm of iris for 1 rad, 1.2 cm would hold
-  the viewer; correlation -.7 to -.9 for speakers whose heads turn); up and down hardly (.13 cm);
+* when the head turns aside they turn back by about half of the angle (.58 cm of iris for 1 rad, 1.2 cm would hold the
+  viewer; correlation -.7 to -.9 for speakers whose heads turn by 3 degrees and more); up and down hardly (.10 cm);
 * they shift with blinks no more often than without (.75 shifts within 5 frames of a blink, .66 by chance).
 """
 
