@@ -304,6 +304,6 @@ def test_silence_gives_a_living_face_with_its_mouth_shut(tmp_path):
     motion = read_motion(tmp_path / "m.npz")
     points = FaceModel.from_pretrained().points(motion["expression"])
     angles = torch.rad2deg(yaw_pitch_roll(motion["rotation"]))
-    assert float(mouth_opening(points).max()) < 0.1  # cm; speech opens it to 1.4
+    assert float(mouth_opening(points).max()) < 0.15  # cm; measured 0.07 to 0.09, speech opens it to 1.4
     assert 0.2 < float(angles.std(0).norm()) < 5
     assert 1 <= len(blinks(lid_closure(eye_opening(points)))) <= 20
