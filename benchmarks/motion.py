@@ -37,7 +37,7 @@ def measure(name: str, path: Path, steps: list[int], times: int) -> tuple[dict[s
     kind = resolve(METHODS, name, kind="method")
     speech = read_audio(path)
     length = len(speech.samples) / speech.sample_rate
-    method, loading = seconds(lambda: kind.from_pretrained())
+    method, loading = seconds(kind.from_pretrained)
     raw: dict[str, Any] = {"speech_s": length, "load_weights": loading}
     method.encoder.encode(read_audio(path))  # reads the encoder's weights
     features, raw["encode"] = seconds(lambda: method.encoder.encode(speech), times)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from declaim.assets import shipped
-from declaim.media import probe
+from declaim.media import probe, read_audio
 
 
 def run(*args: object) -> None:
@@ -26,3 +26,9 @@ def test_animate_writes_a_video_and_curves(tmp_path: Path) -> None:
     rows = (tmp_path / "out.csv").read_text().splitlines()
     assert len(rows) == frames + 1
     assert rows[0].startswith("Timecode,BlendShapeCount,")
+
+
+def test_streamed_motion_has_all_frames(tmp_path: Path) -> None:
+    speech = next(shipped("demo-speech").glob("speech.*"))
+    run("examples/stream_motion.py", speech, tmp_path / "out.csv")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == read_audio(speech).n_frames + 1
