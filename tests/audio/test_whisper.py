@@ -61,6 +61,7 @@ def test_encoder_equals_transformers():
     with torch.no_grad():
         expected = theirs(mel).last_hidden_state
         torch.testing.assert_close(ours(mel)[-1], expected, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(ours(mel, wanted=7)[-1], expected[:, :7], atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("seconds", [30.0, 3.0])

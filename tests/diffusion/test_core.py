@@ -41,6 +41,14 @@ def test_conversions_undo_each_other(level):
     torch.testing.assert_close(v_to_x0(x0_to_v(x0, x_t, level), x_t, level), x0, atol=1e-10, rtol=0)
 
 
+def test_a_level_gives_the_same_bits_as_a_number_and_as_a_tensor():
+    x, y = (values.float() for values in pair(1))
+    for level in (0.999, 0.37, 1e-5):
+        level_tensor = torch.tensor(level, dtype=torch.float64)
+        for convert in (q_sample, x0_to_eps, eps_to_x0):
+            assert torch.equal(convert(x, y, level), convert(x, y, level_tensor))
+
+
 def test_q_sample_keeps_unit_variance():
     x0 = torch.randn(200_000, dtype=torch.float64)
     x_t = q_sample(x0, torch.randn(200_000, dtype=torch.float64), torch.tensor(0.3))

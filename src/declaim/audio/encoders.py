@@ -83,7 +83,7 @@ class WhisperFeatures(PiecewiseEncoder):
     @torch.inference_mode()
     def _piece(self, samples: Float[Tensor, " samples"], n_frames: int) -> Float[Tensor, "frames dim"]:
         mel = log_mel(padded_to_frames(samples, PIECE))
-        states = self.network(mel[None], self.layer + 1)[-1][0, : 2 * n_frames]
+        states = self.network(mel[None], self.layer + 1, wanted=2 * n_frames)[-1][0]
         return torch.cat([states.reshape(n_frames, -1), prosody(padded_to_frames(samples, n_frames))], dim=1).clone()
 
 

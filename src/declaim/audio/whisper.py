@@ -30,13 +30,13 @@ class WhisperLayer(nn.Module):
         self.up = nn.Linear(dim, 4 * dim)
         self.down = nn.Linear(4 * dim, dim)
 
-    def forward(self, x: Float[Tensor, "batch steps dim"]) -> Float[Tensor, "batch steps dim"]:
-        """Mix the steps with each other, then transform each on its own."""
+    def forward(self, x: Float[Tensor, "batch steps dim"], wanted: int) -> Float[Tensor, "batch wanted dim"]:
+        """Mix the steps with each other, then transform each on its own, the first ``wanted`` of them."""
         batch, steps, dim = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(batch, steps, 3, self.heads, dim // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, steps, dim)
-        x = x + self.out(attended)
+        attended = functional.scaled_dot_product_attention(q[:, :, :wanted], k, v).transpose(1, 2).flatten(2)
+        x = x[:, :wanted] + self.out(attended)
         transformed: Tensor = x + self.down(functional.gelu(self.up(self.mlp_norm(x))))
         return transformed
 
@@ -62,14 +62,17 @@ class WhisperEncoder(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(
-        self, mel: Float[Tensor, "batch mels columns"], layers: int | None = None
-    ) -> list[Float[Tensor, "batch steps dim"]]:
-        """The output of the first ``layers`` layers (all by default); the very last is normalised for the decoder."""
+        self, mel: Float[Tensor, "batch mels columns"], layers: int | None = None, wanted: int | None = None
+    ) -> list[Float[Tensor, "batch _ dim"]]:
+        """The output of the first ``layers`` layers (all by default); the very last is normalised for the decoder.
+
+        Of the last one of them only the first ``wanted`` steps (all by default) are computed: the others are padding.
+        """
         x = functional.gelu(self.conv2(functional.gelu(self.conv1(mel)))).transpose(1, 2)
         x = x + self.positions[: x.shape[1]]
-        states = []
-        for layer in list(self.layers)[:layers]:
-            x = layer(x)
+        states, asked = [], list(self.layers)[:layers]
+        for layer in asked:
+            x = layer(x, x.shape[1] if wanted is None or layer is not asked[-1] else wanted)
             states.append(x)
         if len(states) == len(self.layers):
             states[-1] = self.norm(states[-1])

@@ -3,6 +3,8 @@
 ``alpha_bar`` is a number or a tensor that broadcasts against the signals.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +12,9 @@ from torch import Tensor
 Level = Float[Tensor, "..."] | float
 
 
-def _roots(alpha_bar: Level, like: Tensor) -> tuple[Tensor, Tensor]:
+def _roots(alpha_bar: Level, like: Tensor) -> tuple[Tensor, Tensor] | tuple[float, float]:
+    if isinstance(alpha_bar, float):
+        return math.sqrt(alpha_bar), math.sqrt(1.0 - alpha_bar)
     level = torch.as_tensor(alpha_bar, dtype=torch.float64)
     return level.sqrt().to(like.dtype), (1.0 - level).sqrt().to(like.dtype)
 

@@ -51,9 +51,10 @@ class FrameAttention(nn.Module):
             return self._make_mask(frames)
         version = self.bias._version if self.reach and not self.bias.is_inference() else 0
         state = (frames, version, self.query.weight.device)
-        if self._kept is None or self._kept[0] != state:
-            self._kept = (state, self._make_mask(frames))
-        return self._kept[1]
+        kept = self._kept  # read once: two takes may be sampled at the same time
+        if kept is None or kept[0] != state:
+            kept = self._kept = (state, self._make_mask(frames))
+        return kept[1]
 
     def _make_mask(self, frames: int) -> Float[Tensor, "#heads frames frames"] | None:
         device = self.query.weight.device

@@ -1,6 +1,7 @@
 """Sinusoidal embeddings of diffusion steps and of places in a sequence."""
 
 import math
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int
@@ -12,10 +13,14 @@ def sinusoid(values: Float[Tensor, "*batch"], dim: int, longest: float = 10_000.
 
     Paper: Attention is all you need (Vaswani et al. 2017), section 3.5.
     """
-    half = dim // 2
-    rates = torch.exp(-math.log(longest) * torch.arange(half, dtype=torch.float32, device=values.device) / half)
-    angles = values[..., None] * rates
+    angles = values[..., None] * _rates(dim // 2, longest, values.device)
     return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+@cache
+def _rates(count: int, longest: float, device: torch.device) -> Float[Tensor, " count"]:
+    with torch.inference_mode(False):  # kept for training, too
+        return torch.exp(-math.log(longest) * torch.arange(count, dtype=torch.float32, device=device) / count)
 
 
 class StepEmbedding(nn.Module):

@@ -67,8 +67,10 @@ class MotionDenoiser(nn.Module):
         x = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
         # Deviation: without absolute places the speech of the same frame is also added to the input; with minutes of
         # footage the network learns the lips sooner from it than through attention alone.
-        places = sinusoid(torch.arange(x.shape[1], dtype=torch.float32, device=x.device), x.shape[2])
-        x = x + (places if self.absolute else condition)
+        if self.absolute:
+            x = x + sinusoid(torch.arange(x.shape[1], dtype=torch.float32, device=x.device), x.shape[2])
+        else:
+            x = x + condition
         for block in self.blocks:
             x = block(x, condition)
         estimate: Tensor = self.leave(self.norm(x))
