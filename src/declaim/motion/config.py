@@ -33,10 +33,9 @@ class MotionConfig(BaseModel):
     """Share of training sequences that are given a prefix."""
     lip_gain: float = Field(1.15, gt=0.0)
     """Amplitude of lip motion after sampling: on held-out training speakers it comes out at .87 of people's."""
-    pose_smoothing: float = Field(1.0, ge=0.0)
-    """Standard deviation, in frames, of the Gaussian that takes the last jitter off generated poses."""
     face_smoothing: float = Field(1.5, ge=0.0)
-    """The same for brows and lids, whose training targets were smoothed like this."""
+    """Standard deviation, in frames, of the Gaussian that takes the last jitter off brows and cheeks; their training
+    targets were smoothed like this."""
     seam_frames: int = Field(8, ge=0)
     """Frames over which a window's first frames are bent onto the last ones of the window before."""
 

@@ -11,7 +11,7 @@ from declaim.face.layouts import N_EXPRESSION
 from declaim.motion.config import MotionConfig
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.silence import calmed
-from declaim.motion.smoothing import smoothed
+from declaim.motion.smoothing import filtered, smoothed
 
 
 def finished(
@@ -39,9 +39,8 @@ def finished(
     others = smoothed(values[:, :N_EXPRESSION] - lips, config.face_smoothing)
     if active is not None:
         lips = calmed(lips, active)
-    pose = smoothed(values[:, N_EXPRESSION:], config.pose_smoothing)
     values[:, :N_EXPRESSION] = expression_scale * units.eyes.without_gaze(lips + others)
-    values[:, N_EXPRESSION:] = pose * (pose_scale * float(units.pose_amplitude))
+    values[:, N_EXPRESSION:] = pose_scale * filtered(values[:, N_EXPRESSION:], units.pose_filter)
     return values
 
 

@@ -30,7 +30,8 @@ class Normalizer:
         lip_basis: orthonormal directions in b that move the lips.
         lip_factor: ``|db @ lip_factor|^2`` is the lip points' squared error relative to their variance.
         opening: ``b @ opening`` is the opening of the mouth in its standard deviations.
-        pose_amplitude: what the pose is multiplied with in the end: people's usual amplitude over the learnt one.
+        pose_filter: what the pose is convolved with in the end: it gives heads the speed that people's have, at every
+            frequency (`declaim.motion.calibrate`).
         eyes: when and how people blink, where they look.
     """
 
@@ -41,7 +42,7 @@ class Normalizer:
     lip_basis: Float[Tensor, "expression directions"]
     lip_factor: Float[Tensor, "expression rows"]
     opening: Float[Tensor, " expression"]
-    pose_amplitude: Float[Tensor, ""]
+    pose_filter: Float[Tensor, " taps"]
     eyes: Eyes
 
     @classmethod
@@ -50,7 +51,7 @@ class Normalizer:
         eye = torch.eye(N_EXPRESSION)
         return cls(
             torch.zeros(speech_dim), torch.ones(speech_dim), torch.zeros(dim), torch.ones(dim),
-            eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), torch.tensor(1.0), Eyes.identity(),
+            eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), torch.ones(1), Eyes.identity(),
         )  # fmt: skip
 
     def to(self, device: torch.device | str) -> "Normalizer":

@@ -54,7 +54,7 @@ class Performance:
         self._visited = steps_to_visit(method.schedule, config.sampler, steps)
         self._scales = {"pose_scale": pose_scale, "expression_scale": expression_scale}
         self._eyes = LivingEyes(units.eyes, seed, gaze_scale=expression_scale, blink_scale=blink_scale)
-        smoothing = max(reach_frames(config.pose_smoothing), reach_frames(config.face_smoothing))
+        smoothing = max(len(units.pose_filter) // 2, reach_frames(config.face_smoothing))
         self._held_back = max(smoothing, units.eyes.ahead)
         self._behind = max(smoothing, CONTEXT)
         self._normal, self._active = torch.zeros(0, FACE64.dim), torch.zeros(0, dtype=torch.bool)

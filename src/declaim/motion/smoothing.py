@@ -1,4 +1,4 @@
-"""Low-pass filtering over time."""
+"""Filtering over time."""
 
 import torch
 from jaxtyping import Float
@@ -17,10 +17,19 @@ def smoothed(values: Float[Tensor, "frames columns"], sigma: float) -> Float[Ten
         values: one row per frame.
         sigma: standard deviation in frames; 0 changes nothing.
     """
-    if sigma <= 0.0 or len(values) == 0:
+    if sigma <= 0.0:
         return values
     reach = reach_frames(sigma)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
-    kernel = kernel / kernel.sum()
+    return filtered(values, kernel / kernel.sum())
+
+
+def filtered(
+    values: Float[Tensor, "frames columns"], kernel: Float[Tensor, " taps"]
+) -> Float[Tensor, "frames columns"]:
+    """``values`` convolved with a symmetric ``kernel`` of an odd number of frames; the ends are held."""
+    if len(values) == 0:
+        return values
+    reach = len(kernel) // 2
     padded = torch.cat([values[:1].expand(reach, -1), values, values[-1:].expand(reach, -1)])
     return torch.nn.functional.conv1d(padded.T[:, None], kernel[None, None])[:, 0].T

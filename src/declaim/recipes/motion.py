@@ -30,7 +30,7 @@ from declaim.train.validate import mouth_figures, opening_curves
 from declaim.types import OnStep
 
 CALIBRATION_CLIPS, CALIBRATION_FRAMES = 20, 200
-"""The amplitude of head motion is set on this many clips of at least this many frames."""
+"""The speed of head motion is set on this many clips of at least this many frames."""
 
 HELD_OUT = (
     "grid-s3", "grid-s26", "grid-new2", "hdtf-rd-radio4", "hdtf-rd-radio18", "video-retalking-5",
@@ -176,12 +176,12 @@ class MotionTask:
         return motion[:, :N_EXPRESSION] @ self._material.anatomy.mouth
 
     def save(self, module: nn.Module, folder: Path, card: str) -> None:
-        """Set the amplitude of head motion to people's, and write a folder for ``--weights``."""
+        """Bring head motion to people's, and write a folder for ``--weights``."""
         assert isinstance(module, MotionMethod)
-        learnt = self._material.learnt
+        learnt, spectrum = self._material.learnt, self._material.measured.head_spectrum
         speeches = [clip.features for clip in learnt if len(clip.features) >= CALIBRATION_FRAMES]
         calibrating = speeches[:CALIBRATION_CLIPS] or [learnt[0].features]
-        module.normalizer = calibrated_pose(module, self._measured, calibrating)
+        module.normalizer = calibrated_pose(module, self._measured, spectrum, calibrating)
         parameters = f"{sum(p.numel() for p in module.parameters()):,}"
         module.save_pretrained(
             folder, self._card.format(parameters=parameters, encoder=module.config.encoder, made=card)

@@ -77,7 +77,7 @@ def paper() -> FD2TalkConfig:
         encoder="wav2vec2-base", speech_dim=768, expression=network, pose=network, band=3, diffusion_steps=1000,
         schedule="linear", sampler="ddim", sampling_steps=50, frames=25, prefix=0, ahead=0, prefix_share=0.0,
         lip_weight=0.0, opening_weight=0.0, closure_weight=0.0, velocity_weight=0.0, pose_weight=1.0, sync_weight=1.0,
-        lip_temperature=1.0, lip_gain=1.0, pose_smoothing=0.0, face_smoothing=0.0, seam_frames=0, lip_steps=1000,
+        lip_temperature=1.0, lip_gain=1.0, face_smoothing=0.0, seam_frames=0, lip_steps=1000,
     )  # fmt: skip
 
 

@@ -1,0 +1,43 @@
+"""How fast heads turn at every frequency, and the filter that brings one head's spectrum to another's."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from declaim.timebase import FPS
+
+SEGMENT = 64
+"""Frames of a segment: 2.56 s, frequencies .39 Hz apart."""
+REACH = 12
+"""Frames to either side of the filter: it tells frequencies 1 Hz apart."""
+MOST = 4.0
+"""Greatest gain at a frequency: what is hardly there cannot be made from nothing."""
+
+
+def speed_spectrum(rotation: Float[Tensor, "frames 3"]) -> Float[Tensor, " frequencies"]:
+    """Amplitude of the head's angular velocity at 0 to 12.5 Hz, rad/s, mean over half overlapping segments (Welch).
+
+    Args:
+        rotation: axis-angle around rest, rad. Clips shorter than a segment are filled up with rest.
+    """
+    velocity = rotation.diff(dim=0) * float(FPS)
+    spare = max(SEGMENT - len(velocity), 0)
+    pieces = torch.nn.functional.pad(velocity, (0, 0, 0, spare)).unfold(0, SEGMENT, SEGMENT // 2)
+    window = torch.hann_window(SEGMENT)
+    power = torch.fft.rfft(pieces * window).abs().square().mean(0).sum(0) / window.square().sum()
+    return power.sqrt()
+
+
+def matching_filter(
+    wanted: Float[Tensor, " frequencies"], found: Float[Tensor, " frequencies"]
+) -> Float[Tensor, " taps"]:
+    """Symmetric kernel that multiplies every frequency by how much it lacks, at most by `MOST`.
+
+    Args:
+        wanted: spectrum to reach.
+        found: spectrum of what is filtered.
+    """
+    gain = (wanted / found.clamp(min=1e-6)).clamp(max=MOST)
+    response = torch.fft.irfft(gain.to(torch.complex64), SEGMENT).roll(SEGMENT // 2)
+    middle = response[SEGMENT // 2 - REACH : SEGMENT // 2 + REACH + 1]
+    return middle * torch.hann_window(2 * REACH + 3, periodic=False)[1:-1]
