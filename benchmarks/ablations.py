@@ -43,7 +43,7 @@ def trained(corpus: Path, runs: Path, preset: str, seed: int, steps: int) -> Pat
     """Folder of one run's weights."""
     run = runs / f"{preset}-{seed}"
     if not (run / "weights" / "config.json").is_file():
-        changes = [f"train.steps={steps}", f"train.warmup={steps // 4}", f"train.seed={seed}"]
+        changes = [f"train.steps={steps}", "train.warmup=40", f"train.seed={seed}"]
         run_recipe(RECIPE, overridden(RECIPE.presets[preset], changes), corpus, run, command="benchmarks.ablations")
     return run / "weights"
 
