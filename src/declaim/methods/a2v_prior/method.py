@@ -136,7 +136,8 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
         if window.start == 0:
             known = torch.zeros(self.config.prefix, FACE64.dim)
             heard = torch.cat([heard[:1].expand(self.config.prefix, -1), heard])
-        embedding = self.rest.encode(_without_lips(known, self.normalizer))
+        known = _without_lips(known, self.normalizer)
+        embedding = self.rest.encode(known)
         noise = frame_noise(seed, 0, window.start, window.end, self.columns)
         if self.prior.causal:
             sampled = self._one_by_one(embedding, heard, noise)
@@ -144,25 +145,25 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
             sampled = sample_window(
                 self.prior, heard, embedding, noise, self.schedule, visited=visited, sampler=self.config.sampler
             )
-        whole = _without_lips(self.rest.decode(sampled), self.normalizer)
-        lips = self.lips.speak(self.lips.hear(heard[None]))[0]
+        rest = _without_lips(self.rest.decode(sampled), self.normalizer)
+        whole = joined(rest, known, self.config.seam_frames if window.start else 0)
+        lips = self.lips.speak(self.lips.hear(heard[None]))[0, len(known) :]
         whole[:, :N_EXPRESSION] += self.normalizer.from_lip_coordinates(lips)
-        fade = self.config.seam_frames if window.start else 0
-        return joined(whole, known, fade)[: window.stop - window.start]
+        return whole[: window.stop - window.start]
 
     def _one_by_one(
         self,
         known: Float[Tensor, "prefix columns"],
         heard: Float[Tensor, "window features"],
         noise: Float[Tensor, "generated columns"],
-    ) -> Float[Tensor, "window columns"]:
-        """The autoregressive prior's window: every frame drawn from its distribution given those before."""
+    ) -> Float[Tensor, "generated columns"]:
+        """The autoregressive prior's generated frames: every frame drawn from its distribution given those before."""
         frames = torch.cat([known, noise])[None]
         tokens = self.prior.listen(heard[None])
         for i in range(len(known), frames.shape[1]):
             mean, log_variance = self.prior(*_a_frame_earlier(frames, tokens))[:, i].chunk(2, -1)
             frames[:, i] = mean + torch.exp(0.5 * log_variance) * frames[:, i]
-        return frames[0]
+        return frames[0, len(known) :]
 
 
 def _a_frame_earlier(

@@ -114,7 +114,10 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         sampled = sample_window(
             network, heard, finished, noise, self.schedule, visited=visited, sampler=self.config.sampler, settle=settle
         )
-        return joined(sampled, finished, self.config.seam_frames)[: window.stop - window.start]
+        bent = joined(sampled, finished, self.config.seam_frames)
+        if columns.start == 0:
+            bent = bent + self._along_lips(sampled - bent)  # the lips follow the speech across windows as they are
+        return bent[: window.stop - window.start]
 
     def _along_lips(self, normal: Float[Tensor, "*batch columns"]) -> Float[Tensor, "*batch columns"]:
         """The part of normalised motion (expression first) that moves the lips."""
