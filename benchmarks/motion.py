@@ -52,7 +52,7 @@ def measure(name: str, path: Path, steps: list[int], times: int) -> tuple[dict[s
         )
     _, raw["generate"] = seconds(lambda: method.generate(speech), times)
     heard = speech.between(0.0, STREAMED_S)
-    chunks = heard.samples.split(speech.sample_rate // 10)
+    chunks = torch.split(heard.samples, speech.sample_rate // 10)
     _, raw["stream"] = seconds(lambda: list(method.stream(chunks, speech.sample_rate)))
     unit = 2**20 if sys.platform == "darwin" else 2**10
     raw["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
