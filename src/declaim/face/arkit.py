@@ -141,10 +141,11 @@ def arkit_from_motion(
     Returns:
         Coefficients in [0, 1], Apple's order.
     """
+    runs = torch.split(motion["expression"], _RUN, dim=-2)  # an hour's points do not fit into memory at once
     if rest is not None:
-        return shape_scores(rest + model.offsets(motion["expression"]), view)
-    neutral = shape_scores(model.mean)
-    return from_neutral(shape_scores(model.points(motion["expression"])), neutral)
+        return torch.cat([shape_scores(rest + model.offsets(run), view) for run in runs], dim=-2)
+    scores = torch.cat([shape_scores(model.points(run)) for run in runs], dim=-2)
+    return from_neutral(scores, shape_scores(model.mean))
 
 
 def from_neutral(scores: Float[Tensor, "*batch 52"], neutral: Float[Tensor, " 52"]) -> Float[Tensor, "*batch 52"]:
