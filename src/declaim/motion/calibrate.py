@@ -9,41 +9,37 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
+from declaim.face.layouts import N_EXPRESSION
+from declaim.motion.measure import TrackedClip
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.spectrum import matching_filter, speed_spectrum
-
-
-def generated_spectrum(
-    method: MotionMethod[Any], speeches: Sequence[Tensor], seeds: int
-) -> Float[Tensor, " frequencies"]:
-    """`speed_spectrum` of the heads that ``method`` generates, averaged over speeches and seeds."""
-    turned = [
-        speed_spectrum(method.generate_from_features([speech], len(speech), seed=seed)["rotation"])
-        for speech in speeches
-        for seed in range(seeds)
-    ]
-    return torch.stack(turned).mean(0)
+from declaim.motion.smoothing import filtered
+from declaim.motion.spectrum import HeadSpeed, matching_filter
+from declaim.motion.targets import pose_around_rest
 
 
 def calibrated_pose(
-    method: MotionMethod[Any],
-    measured: Normalizer,
-    spectrum: Float[Tensor, " frequencies"],
-    speeches: Sequence[Tensor],
-    seeds: int = 2,
+    method: MotionMethod[Any], measured: Normalizer, clips: Sequence[TrackedClip], seeds: int = 2
 ) -> Normalizer:
-    """``measured`` with the filter with which the method's heads turn as fast as people's do on average.
+    """``measured`` with the filter with which the method's heads turn as fast as those of the same clips' people.
+
+    The filter's shape comes from the spectra, its height from the mean speeds; both are means over the clips.
 
     Args:
         method: trained.
         measured: its normalizer as it was measured.
-        spectrum: people's, `Measured.head_spectrum`.
-        speeches: features of training clips.
+        clips: training clips, one of every speaker.
         seeds: takes of each.
     """
     method.normalizer = replace(measured, pose_filter=torch.ones(1))
-    return replace(measured, pose_filter=matching_filter(spectrum, generated_spectrum(method, speeches, seeds)))
+    heads = [
+        method.generate_from_features([clip.features], len(clip.features), seed=seed)["rotation"]
+        for clip in clips
+        for seed in range(seeds)
+    ]
+    poses = [pose_around_rest(clip.motion[:, N_EXPRESSION:], clip.valid) for clip in clips]
+    people = HeadSpeed.mean([pose[:, :3] for pose in poses])
+    kernel = matching_filter(people.spectrum, HeadSpeed.mean(heads).spectrum)
+    reached = HeadSpeed.mean([filtered(head, kernel) for head in heads])
+    return replace(measured, pose_filter=kernel * people.rad_s / reached.rad_s.clamp(min=1e-6))

@@ -16,7 +16,6 @@ from declaim.face.model import FaceModel
 from declaim.motion.eyes import Eyes
 from declaim.motion.measure_eyes import WatchedClip, measure_eyes
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.spectrum import speed_spectrum
 from declaim.motion.targets import STILL_RAD, expression_target, lip_scale, pose_around_rest
 
 LEARNT_RAD = 0.03
@@ -52,12 +51,10 @@ class Measured:
     Attributes:
         normalizer: units.
         material: one entry for every clip, in the order given.
-        head_spectrum: how fast people's heads turn at every frequency, see `declaim.motion.spectrum`.
     """
 
     normalizer: Normalizer
     material: list[Material]
-    head_spectrum: Float[Tensor, " frequencies"]
 
 
 def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], model: FaceModel) -> Measured:
@@ -77,9 +74,7 @@ def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], mode
     material = [
         _material(c, anatomy, eyes, scale=scales[c.speaker], turning=turns[c.speaker], mirror=mirror) for c in clips
     ]
-    normalizer = _normalizer(clips, material, anatomy, eyes, _mean(list(turns.values())))
-    spectrum = torch.stack([_spectrum(group) for group in grouped.values()]).mean(0)
-    return Measured(normalizer, material, spectrum)
+    return Measured(_normalizer(clips, material, anatomy, eyes, _mean(list(turns.values()))), material)
 
 
 def _by_speaker(clips: Sequence[TrackedClip]) -> dict[str, list[TrackedClip]]:
@@ -102,12 +97,6 @@ def _turning(clips: Sequence[TrackedClip]) -> float:
     """Root mean square of a speaker's head rotation around his clips' means, over time and axes, rad."""
     turned = torch.cat([pose_around_rest(c.motion[:, N_EXPRESSION:], c.valid)[c.valid, :3] for c in clips])
     return float(turned.square().mean().sqrt())
-
-
-def _spectrum(clips: Sequence[TrackedClip]) -> Float[Tensor, " frequencies"]:
-    """A speaker's `speed_spectrum`, mean over his clips."""
-    turned = [pose_around_rest(c.motion[:, N_EXPRESSION:], c.valid)[:, :3] for c in clips]
-    return torch.stack([speed_spectrum(rotation) for rotation in turned]).mean(0)
 
 
 def _material(

@@ -1,5 +1,8 @@
 """How fast heads turn at every frequency, and the filter that brings one head's spectrum to another's."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,6 +15,25 @@ REACH = 12
 """Frames to either side of the filter: it tells frequencies 1 Hz apart."""
 MOST = 4.0
 """Greatest gain at a frequency: what is hardly there cannot be made from nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadSpeed:
+    """How fast heads turn.
+
+    Attributes:
+        spectrum: `speed_spectrum`.
+        rad_s: mean angular speed.
+    """
+
+    spectrum: Float[Tensor, " frequencies"]
+    rad_s: Float[Tensor, ""]
+
+    @classmethod
+    def mean(cls, rotations: Sequence[Float[Tensor, "_ 3"]]) -> "HeadSpeed":
+        """Mean over clips of two frames or more, each counting the same; rotations around rest, rad."""
+        speeds = [rotation.diff(dim=0).norm(dim=1).mean() * float(FPS) for rotation in rotations]
+        return cls(torch.stack([speed_spectrum(r) for r in rotations]).mean(0), torch.stack(speeds).mean())
 
 
 def speed_spectrum(rotation: Float[Tensor, "frames 3"]) -> Float[Tensor, " frequencies"]:

@@ -29,9 +29,6 @@ from declaim.recipes.base import Section
 from declaim.train.validate import mouth_figures, opening_curves
 from declaim.types import OnStep
 
-CALIBRATION_CLIPS, CALIBRATION_FRAMES = 20, 200
-"""The speed of head motion is set on this many clips of at least this many frames."""
-
 HELD_OUT = (
     "grid-s3", "grid-s26", "grid-new2", "hdtf-rd-radio4", "hdtf-rd-radio18", "video-retalking-5",
     "styletalk-kristinoem", "latentsync-demo3-video", "mimictalk-trump-10s", "sadtalker-rd-radio2",
@@ -178,10 +175,9 @@ class MotionTask:
     def save(self, module: nn.Module, folder: Path, card: str) -> None:
         """Bring head motion to people's, and write a folder for ``--weights``."""
         assert isinstance(module, MotionMethod)
-        learnt, spectrum = self._material.learnt, self._material.measured.head_spectrum
-        speeches = [clip.features for clip in learnt if len(clip.features) >= CALIBRATION_FRAMES]
-        calibrating = speeches[:CALIBRATION_CLIPS] or [learnt[0].features]
-        module.normalizer = calibrated_pose(module, self._measured, spectrum, calibrating)
+        one_each = set(first_of_each(self.clips, 1))
+        clips = [clip for clip in self._material.learnt if clip.name in one_each]
+        module.normalizer = calibrated_pose(module, self._measured, clips)
         parameters = f"{sum(p.numel() for p in module.parameters()):,}"
         module.save_pretrained(
             folder, self._card.format(parameters=parameters, encoder=module.config.encoder, made=card)
