@@ -3,7 +3,7 @@ import torch
 
 from declaim.face.layouts import N_EXPRESSION
 from declaim.methods.a2v_prior import AudioToVisualPrior, autoregressive, default, tiny
-from declaim.methods.a2v_prior.network import LipSpace, PriorTransformer
+from declaim.methods.a2v_prior.network import Continuation, LipSpace, PriorTransformer
 from declaim.methods.a2v_prior.objective import autoregressive_prior_loss, orthogonality_loss, whiteness_loss
 
 FRAMES = tiny().frames
@@ -65,6 +65,17 @@ def test_autoregressive_frames_depend_on_no_later_frame():
     before, after = prior(motion, step, heard, given), prior(changed, step, heard, given)
     torch.testing.assert_close(before[:, :12], after[:, :12], atol=1e-5, rtol=1e-5)
     assert not torch.allclose(before[:, 12:], after[:, 12:], atol=1e-3)
+
+
+def test_frame_by_frame_gives_what_the_whole_sequence_gives():
+    torch.manual_seed(0)
+    prior = PriorTransformer(10, 772, 20, causal(default()).prior).eval()
+    motion, heard = torch.randn(2, 9, 10), prior.listen(torch.randn(2, 9, 772))
+    earlier = torch.cat([torch.zeros(2, 1, 10), motion[:, :-1]], 1)
+    step, given = torch.zeros(2, dtype=torch.int64), torch.ones(2, 9, dtype=torch.bool)
+    going_on = Continuation(prior, heard)
+    one_by_one = torch.stack([going_on.next(earlier[:, i]) for i in range(9)], 1)
+    torch.testing.assert_close(one_by_one, prior(earlier, step, heard, given), atol=1e-5, rtol=1e-4)
 
 
 def test_both_priors_have_one_size():

@@ -13,7 +13,7 @@ from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.windows import Window
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.a2v_prior.config import A2VPriorConfig, default
-from declaim.methods.a2v_prior.network import LipSpace, NonLipSpace, PriorTransformer, face_and_pose
+from declaim.methods.a2v_prior.network import Continuation, LipSpace, NonLipSpace, PriorTransformer, face_and_pose
 from declaim.methods.a2v_prior.objective import (
     autoregressive_prior_loss,
     orthogonality_loss,
@@ -159,10 +159,11 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
     ) -> Float[Tensor, "generated columns"]:
         """The autoregressive prior's generated frames: every frame drawn from its distribution given those before."""
         frames = torch.cat([known, noise])[None]
-        tokens = self.prior.listen(heard[None])
-        for i in range(len(known), frames.shape[1]):
-            mean, log_variance = self.prior(*_a_frame_earlier(frames, tokens))[:, i].chunk(2, -1)
-            frames[:, i] = mean + torch.exp(0.5 * log_variance) * frames[:, i]
+        going_on = Continuation(self.prior, self.prior.listen(heard[None]))
+        for i in range(frames.shape[1]):
+            mean, log_variance = going_on.next(frames[:, i - 1] if i else torch.zeros_like(frames[:, 0])).chunk(2, -1)
+            if i >= len(known):
+                frames[:, i] = mean + torch.exp(0.5 * log_variance) * frames[:, i]
         return frames[0, len(known) :]
 
 

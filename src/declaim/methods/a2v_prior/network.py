@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from declaim.methods.a2v_prior.config import A2VPriorConfig, LipSpaceConfig, PriorConfig
 from declaim.nn.embeddings import StepEmbedding, sinusoid
@@ -129,6 +130,51 @@ class PriorTransformer(nn.Module):
         mask = _causal_mask(frames, x_t.device) if self.causal else None
         seen: Tensor = self.leave(self.layers(torch.cat(tokens, 1), mask)[:, 1 + frames :])
         return seen
+
+
+class Continuation:
+    """The autoregressive prior frame by frame: what earlier tokens are asked for is kept, so a frame costs one token.
+
+    Gives what `PriorTransformer.forward` gives for the whole sequence.
+
+    Args:
+        prior: causal, in evaluation mode.
+        heard: what its `listen` made of the window's speech.
+    """
+
+    def __init__(self, prior: PriorTransformer, heard: Float[Tensor, "batch frames dim"]) -> None:
+        self.prior = prior
+        frames, dim = heard.shape[1:]
+        self._places = sinusoid(torch.arange(frames, dtype=torch.float32, device=heard.device), dim)
+        self._kept: list[tuple[Tensor, Tensor]] = []
+        self._frame = 0
+        step = prior.step(torch.zeros(len(heard), dtype=torch.int64, device=heard.device))
+        self._pass(torch.cat([step[:, None], heard + self._places + prior.kinds[0]], 1))
+
+    def next(self, earlier: Float[Tensor, "batch columns"]) -> Float[Tensor, "batch outputs"]:
+        """Mean and logarithm of the variance of the next frame, given the one before (zeros before the first)."""
+        entered = self.prior.enter(torch.cat([earlier, torch.ones_like(earlier[:, :1])], -1))
+        token = entered + self._places[self._frame] + self.prior.kinds[1]
+        self._frame += 1
+        outputs: Tensor = self.prior.leave(self.prior.layers.norm(self._pass(token[:, None])))[:, 0]
+        return outputs
+
+    def _pass(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
+        """New tokens through all layers: each sees all that came before and the others that come with it."""
+        for number, layer in enumerate(self.prior.layers.layers):
+            attention = layer.self_attn
+            asked = functional.linear(layer.norm1(tokens), attention.in_proj_weight, attention.in_proj_bias)
+            batch, count, _ = tokens.shape
+            q, k, v = asked.view(batch, count, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+            if number < len(self._kept):
+                k, v = (torch.cat(both, 2) for both in zip(self._kept[number], (k, v), strict=True))
+                self._kept[number] = (k, v)
+            else:
+                self._kept.append((k, v))
+            attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, count, -1)
+            tokens = tokens + attention.out_proj(attended)
+            tokens = tokens + layer.linear2(layer.activation(layer.linear1(layer.norm2(tokens))))
+        return tokens
 
 
 def face_and_pose(
