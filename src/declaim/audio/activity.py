@@ -12,7 +12,7 @@ from torch import Tensor
 
 from declaim.audio.prosody import level_db
 from declaim.audio.waveform import padded_to_frames, prepared
-from declaim.timebase import SAMPLE_RATE
+from declaim.timebase import SAMPLE_RATE, samples_in
 from declaim.types import Speech
 
 PRE_EMPHASIS = 0.97
@@ -25,6 +25,7 @@ BLIP_FRAMES = 2
 """Sound this short between silences is a click or a breath, not speech."""
 AROUND_FRAMES = 375
 """Frames to either side that set the threshold."""
+_AT_ONCE = 1500
 _EVERY = 25
 """The threshold is found anew once a second."""
 
@@ -35,8 +36,10 @@ def speech_activity(speech: Speech) -> Bool[Tensor, " frames"]:
     Raises:
         NoAudio: the speech is empty or not finite.
     """
-    meter = ActivityMeter()
-    meter.hear(prepared(speech).samples, speech.n_frames)
+    meter, samples = ActivityMeter(), prepared(speech).samples
+    for start in range(0, speech.n_frames, _AT_ONCE):  # an hour at once would need a gigabyte
+        stop = min(start + _AT_ONCE, speech.n_frames)
+        meter.hear(samples[samples_in(start) : samples_in(stop)], stop - start)
     return meter.between(0, speech.n_frames)
 
 
