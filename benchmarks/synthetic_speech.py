@@ -21,7 +21,6 @@ from declaim.errors import DeclaimError
 from declaim.face.layouts import N_EXPRESSION
 from declaim.motion.measure import Material
 from declaim.motion.normalizer import Normalizer
-from declaim.nn.speech_path import SpeechPath
 from declaim.pretrained import atomic_file
 from declaim.recipes.fd2talk import RECIPE, FD2TalkSettings
 from declaim.recipes.motion import load_clip
@@ -39,10 +38,7 @@ class LipNet(nn.Module):
     def __init__(self, settings: FD2TalkSettings, directions: int) -> None:
         super().__init__()
         config = settings.method.expression
-        self.path = SpeechPath(
-            settings.method.speech_dim, config.dim, layers=config.speech_layers, dropout=config.dropout,
-            speech_dropout=config.speech_dropout, noise=config.speech_noise,
-        )  # fmt: skip
+        self.path = config.speech_path(settings.method.speech_dim, config.speech_layers)
         self.head = nn.Linear(config.dim, directions)
 
     def forward(self, speech: Tensor) -> Tensor:

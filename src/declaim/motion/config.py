@@ -4,6 +4,30 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from declaim.nn.speech_path import SpeechPath
+
+
+class ListenerConfig(BaseModel):
+    """A network that hears speech: its width, and the heavy regularisation that few speakers ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    dim: int = Field(128, gt=0)
+    """Width."""
+    dropout: float = Field(0.3, ge=0.0, lt=1.0)
+    """Dropout on every branch, in training."""
+    speech_dropout: float = Field(0.5, ge=0.0, lt=1.0)
+    """Share of speech feature values that are zeroed, in training."""
+    speech_noise: float = Field(0.8, ge=0.0)
+    """Noise on the normalised speech features, in standard deviations, in training."""
+
+    def speech_path(self, speech_dim: int, layers: int) -> SpeechPath:
+        """The way of speech features of this width into the network, through so many convolutions."""
+        return SpeechPath(
+            speech_dim, self.dim, layers=layers, dropout=self.dropout, speech_dropout=self.speech_dropout,
+            noise=self.speech_noise,
+        )  # fmt: skip
+
 
 class MotionConfig(BaseModel):
     """Speech features, diffusion process, windows and what is done to sampled motion."""

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from declaim.diffusion.noise import row_generators
+from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.schedule import Schedule
 from declaim.motion.config import MotionConfig
 
@@ -26,6 +27,13 @@ class Draws:
     levels: Float[Tensor, "batch networks 1 1"]
     eps: Float[Tensor, "batch frames columns"]
     given: Bool[Tensor, "batch frames"]
+
+    def noised(
+        self, clean: Float[Tensor, "batch frames part"], network: int = 0, first: int = 0
+    ) -> Float[Tensor, "batch frames part"]:
+        """``clean`` at the steps of one of the networks, clean where given; ``first`` is its first column of noise."""
+        noise = self.eps[..., first : first + clean.shape[-1]]
+        return torch.where(self.given[..., None], clean, q_sample(clean, noise, self.levels[:, network]))
 
 
 def draw(

@@ -89,6 +89,13 @@ def sample_window(
     return estimate[0, len(finished) :]
 
 
+def from_rest(
+    heard: Float[Tensor, "window features"], prefix: int, columns: int
+) -> tuple[Float[Tensor, "longer features"], Float[Tensor, "prefix columns"]]:
+    """A clip's first window with a prefix at rest: its speech, the first frame's before it; and the prefix."""
+    return torch.cat([heard[:1].expand(prefix, -1), heard]), torch.zeros(prefix, columns)
+
+
 def joined(
     generated: Float[Tensor, "generated columns"], finished: Float[Tensor, "prefix columns"], fade: int
 ) -> Float[Tensor, "generated columns"]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from declaim.data.corpus import Corpus
 from declaim.methods.a2v_prior import A2VPriorConfig, AudioToVisualPrior, autoregressive, default, tiny
 from declaim.recipes.base import Settings
-from declaim.recipes.motion import HELD_OUT, MotionData, MotionTask, prepare
+from declaim.recipes.motion import HELD_OUT, TINY, MotionData, MotionTask, prepare
 from declaim.train.config import TrainConfig
 from declaim.types import OnStep
 
@@ -42,7 +42,7 @@ class A2VPriorRecipe:
             train=TrainConfig(best_by="mouth_correlation"), method=default(), data=MotionData(hold_out=HELD_OUT)
         ),
         "tiny": A2VPriorSettings(
-            train=TrainConfig(steps=6, batch_size=4, warmup=2, save_every=2, validate_every=3, log_every=1),
+            train=TINY,
             method=tiny(),
             data=MotionData(tempos=(), takes=1, sync="none"),
         ),

@@ -15,7 +15,7 @@ from declaim.data.corpus import Corpus
 from declaim.errors import ConfigError
 from declaim.methods.fd2talk import DenoiserConfig, FD2Talk, FD2TalkConfig, default, paper, tiny
 from declaim.recipes.base import Settings
-from declaim.recipes.motion import HELD_OUT, MotionData, MotionTask, Prepared, prepare
+from declaim.recipes.motion import HELD_OUT, TINY, MotionData, MotionTask, Prepared, prepare
 from declaim.sync.expert import SyncExpert
 from declaim.train.config import TrainConfig
 from declaim.types import OnStep
@@ -108,7 +108,7 @@ class FD2TalkRecipe:
             train=TrainConfig(best_by="mouth_correlation"), method=default(), data=FD2TalkData(hold_out=HELD_OUT)
         ),
         "tiny": FD2TalkSettings(
-            train=TrainConfig(steps=6, batch_size=4, warmup=2, save_every=2, validate_every=3, log_every=1),
+            train=TINY,
             method=tiny(),
             data=FD2TalkData(tempos=(), takes=1, sync="none"),
         ),

@@ -26,6 +26,7 @@ from declaim.motion.measure import Measured, measure
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
 from declaim.recipes.base import Section
+from declaim.train.config import TrainConfig
 from declaim.train.validate import mouth_figures, opening_curves
 from declaim.types import OnStep
 
@@ -34,6 +35,10 @@ HELD_OUT = (
     "styletalk-kristinoem", "latentsync-demo3-video", "mimictalk-trump-10s", "sadtalker-rd-radio2",
 )  # fmt: skip
 """Training speakers on which choices were made: the preset ``held-out`` keeps them for validation."""
+
+
+TINY = TrainConfig(steps=6, batch_size=4, warmup=2, save_every=2, validate_every=3, log_every=1)
+"""A few steps, for tests."""
 
 
 class MotionData(Section):

@@ -2,34 +2,22 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from declaim.motion.config import MotionConfig
+from declaim.motion.config import ListenerConfig, MotionConfig
 
 
-class LipSpaceConfig(BaseModel):
+class LipSpaceConfig(ListenerConfig):
     """The space that speech and lips share, and the path from speech to lips through it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    dim: int = Field(128, gt=0)
-    """Width."""
     embedding: int = Field(64, gt=0)
     """Size of an embedding."""
     layers: int = Field(2, ge=0)
     """Temporal convolutions on the speech, and on the way from embeddings to lips."""
-    dropout: float = Field(0.3, ge=0.0, lt=1.0)
-    """Dropout on every branch, in training."""
-    speech_dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    """Share of speech feature values that are zeroed, in training."""
-    speech_noise: float = Field(0.8, ge=0.0)
-    """Noise on the normalised speech features, in standard deviations, in training."""
 
 
-class PriorConfig(BaseModel):
+class PriorConfig(ListenerConfig):
     """The prior over everything that is not lips."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["diffusion", "autoregressive"] = "diffusion"
     """How it samples: all frames of a window together from noise, or each from a normal distribution given those
@@ -44,10 +32,6 @@ class PriorConfig(BaseModel):
     """Dropout on every branch, in training."""
     speech_layers: int = Field(1, ge=0)
     """Temporal convolutions on the speech before the transformer."""
-    speech_dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    """Share of speech feature values that are zeroed, in training."""
-    speech_noise: float = Field(0.8, ge=0.0)
-    """Noise on the normalised speech features, in standard deviations, in training."""
 
 
 class A2VPriorConfig(MotionConfig):

@@ -9,7 +9,6 @@ from torch.nn import functional
 
 from declaim.diffusion.losses import velocity_loss, x0_loss
 from declaim.diffusion.noise import frame_noise
-from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.windows import Window
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.a2v_prior.config import A2VPriorConfig, default
@@ -23,7 +22,7 @@ from declaim.motion.draws import draw
 from declaim.motion.lip_losses import lip_losses
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.sampling import joined, sample_window
+from declaim.motion.sampling import from_rest, joined, sample_window
 from declaim.sync.objective import contrastive
 
 N_POSE = FACE64.dim - N_EXPRESSION
@@ -116,8 +115,7 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
             return unlikely[0] + unlikely[1] + weight * _by_part(velocity_loss, clean, mean, first, masks)
         batch, frames, columns = clean.shape
         drawn = draw((batch, frames, columns), self.config, self.schedule, clean.device, seeds=seeds)
-        x_t = torch.where(drawn.given[..., None], clean, q_sample(clean, drawn.eps, drawn.levels[:, 0]))
-        estimate = self.prior(x_t, drawn.steps[:, 0], tokens, drawn.given)
+        estimate = self.prior(drawn.noised(clean), drawn.steps[:, 0], tokens, drawn.given)
         fit = _by_part(x0_loss, clean, estimate, first, masks)
         return fit + weight * _by_part(velocity_loss, clean, estimate, first, masks)
 
@@ -134,8 +132,7 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
         """Lips by the speech alone, the rest by the prior; the first window goes on from a face at rest."""
         known = finished
         if window.start == 0:
-            known = torch.zeros(self.config.prefix, FACE64.dim)
-            heard = torch.cat([heard[:1].expand(self.config.prefix, -1), heard])
+            heard, known = from_rest(heard, self.config.prefix, FACE64.dim)
         known = _without_lips(known, self.normalizer)
         embedding = self.rest.encode(known)
         noise = frame_noise(seed, 0, window.start, window.end, self.columns)

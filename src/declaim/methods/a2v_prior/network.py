@@ -7,7 +7,6 @@ from torch.nn import functional
 
 from declaim.methods.a2v_prior.config import A2VPriorConfig, LipSpaceConfig, PriorConfig
 from declaim.nn.embeddings import StepEmbedding, sinusoid
-from declaim.nn.speech_path import SpeechPath
 from declaim.nn.transformer import ConvBlock
 
 
@@ -27,10 +26,7 @@ class LipSpace(nn.Module):
     def __init__(self, speech_dim: int, directions: int, config: LipSpaceConfig) -> None:
         super().__init__()
         dim, size = config.dim, config.embedding
-        self.path = SpeechPath(
-            speech_dim, dim, layers=config.layers, dropout=config.dropout, speech_dropout=config.speech_dropout,
-            noise=config.speech_noise,
-        )  # fmt: skip
+        self.path = config.speech_path(speech_dim, config.layers)
         self.hear_out = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, size))
         self.see = nn.Sequential(nn.Linear(directions, dim), ConvBlock(dim), nn.LayerNorm(dim), nn.Linear(dim, size))
         blocks = (ConvBlock(dim, dropout=config.dropout) for _ in range(config.layers))
@@ -90,10 +86,7 @@ class PriorTransformer(nn.Module):
         super().__init__()
         dim = config.dim
         self.causal = config.kind == "autoregressive"
-        self.path = SpeechPath(
-            speech_dim, dim, layers=config.speech_layers, dropout=config.dropout,
-            speech_dropout=config.speech_dropout, noise=config.speech_noise,
-        )  # fmt: skip
+        self.path = config.speech_path(speech_dim, config.speech_layers)
         self.step = StepEmbedding(dim, steps)
         self.enter = nn.Linear(columns + 1, dim)
         self.kinds = nn.Parameter(0.02 * torch.randn(2, dim))

@@ -1,17 +1,13 @@
 """Settings of FD2Talk's motion stage: the paper's numbers in ``paper()``, our own measurements in ``default()``."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from declaim.motion.config import MotionConfig
+from declaim.motion.config import ListenerConfig, MotionConfig
 
 
-class DenoiserConfig(BaseModel):
+class DenoiserConfig(ListenerConfig):
     """One diffusion transformer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    dim: int = Field(128, gt=0)
-    """Width."""
     layers: int = Field(3, gt=0)
     """Transformer layers."""
     heads: int = Field(4, gt=0)
@@ -20,12 +16,6 @@ class DenoiserConfig(BaseModel):
     """Frames to either side with a learnt relative place; 0 uses absolute sinusoids instead."""
     speech_layers: int = Field(2, ge=0)
     """Temporal convolutions on the speech features before the transformer; 0 as in the paper."""
-    dropout: float = Field(0.3, ge=0.0, lt=1.0)
-    """Dropout on every branch, in training."""
-    speech_dropout: float = Field(0.5, ge=0.0, lt=1.0)
-    """Share of speech feature values that are zeroed, in training."""
-    speech_noise: float = Field(0.8, ge=0.0)
-    """Noise on the normalised speech features, in standard deviations, in training."""
 
 
 class FD2TalkConfig(MotionConfig):

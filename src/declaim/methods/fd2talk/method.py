@@ -5,7 +5,6 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from declaim.diffusion.noise import frame_noise
-from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.windows import Window
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.fd2talk.config import FD2TalkConfig, default
@@ -14,7 +13,7 @@ from declaim.methods.fd2talk.objective import first_stage_losses
 from declaim.motion.draws import draw
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.sampling import joined, sample_window
+from declaim.motion.sampling import from_rest, joined, sample_window
 from declaim.sync.expert import SyncExpert
 
 N_POSE = FACE64.dim - N_EXPRESSION
@@ -68,9 +67,7 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         drawn = draw(shape, self.config, self.schedule, motion.device, seeds=seeds, networks=2)
         estimates = []
         for i, (network, columns) in enumerate(self.parts):
-            clean = x0[..., columns]
-            noisy = q_sample(clean, drawn.eps[..., columns], drawn.levels[:, i])
-            x_t = torch.where(drawn.given[..., None], clean, noisy)
+            x_t = drawn.noised(x0[..., columns], i, columns.start)
             estimates.append(network(x_t, drawn.steps[:, i], network.listen(heard_speech), drawn.given))
         pose_mask = mask if pose_mask is None else pose_mask
         return first_stage_losses(
@@ -109,8 +106,7 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
             noise = noise + (self.config.lip_temperature - 1.0) * self._along_lips(noise)
             settle = (self.config.lip_steps, self._along_lips)
         elif window.start == 0:
-            finished = torch.zeros(self.config.prefix, N_POSE)
-            heard = torch.cat([heard[:1].expand(self.config.prefix, -1), heard])
+            heard, finished = from_rest(heard, self.config.prefix, N_POSE)
         sampled = sample_window(
             network, heard, finished, noise, self.schedule, visited=visited, sampler=self.config.sampler, settle=settle
         )

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from declaim.methods.fd2talk.config import DenoiserConfig
 from declaim.nn.embeddings import StepEmbedding, sinusoid
-from declaim.nn.speech_path import SpeechPath
 from declaim.nn.transformer import CrossBlock
 
 
@@ -28,10 +27,7 @@ class MotionDenoiser(nn.Module):
         super().__init__()
         dim = config.dim
         self.absolute = config.reach == 0
-        self.speech = SpeechPath(
-            speech_dim, dim, layers=config.speech_layers, dropout=config.dropout,
-            speech_dropout=config.speech_dropout, noise=config.speech_noise,
-        )  # fmt: skip
+        self.speech = config.speech_path(speech_dim, config.speech_layers)
         self.step = StepEmbedding(dim, steps)
         self.condition = nn.Linear(2 * dim, dim)
         self.enter = nn.Linear(columns + 1, dim)
