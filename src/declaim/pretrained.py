@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -100,15 +100,16 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write named tensors as safetensors (contiguous copies, CPU).
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:
+    """Write named tensors as safetensors (contiguous copies, CPU), with what is to be said about them.
 
     Raises:
         Unwritable: it cannot be written.
         CapacityError: the disk is full.
     """
     try:
-        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, path)
+        copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+        save_file(copies, path, dict(about) if about else None)
     except SafetensorError as error:  # names the system's error in its text alone
         found = re.search(r"\(os error (\d+)\)", str(error))
         number = int(found[1]) if found else errno.EIO
@@ -126,6 +127,17 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         return dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot read weights from {path}: {error}") from error
+
+
+def load_described(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read named tensors from a safetensors file, and what is said about them.
+
+    Raises:
+        CheckpointError: the file is missing or not a whole safetensors file.
+    """
+    tensors = load_tensors(path)
+    with safe_open(path, "pt") as file:
+        return tensors, dict(file.metadata() or {})
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
