@@ -15,7 +15,7 @@ from declaim.pretrained import atomic_file, load_tensors, save_tensors
 from declaim.types import Motion
 
 _PACKAGE = Path(__file__).parents[2]
-_MOTION = ("audio", "diffusion", "face", "methods", "nn")
+_MOTION = ("audio", "diffusion", "face", "methods", "motion", "nn")
 _SCORES = (*_MOTION, "metrics", "sync", "evaluation/judging")
 _PICTURES = (*_SCORES, "media", "render")
 _COUNTED = {"takes": _MOTION, "scores": _SCORES}
