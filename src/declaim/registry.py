@@ -16,6 +16,7 @@ METHODS = {
 }
 
 RENDERERS = {
+    "keypoints": "declaim.render.keypoints:KeypointRenderer",
     "mesh": "declaim.render.mesh:MeshRenderer",
 }
 

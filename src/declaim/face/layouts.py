@@ -64,6 +64,9 @@ FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
     136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
+NOSE_BRIDGE = (168, 6, 197, 195, 5, 4, 1)
+NOSE_BASE = (64, 98, 97, 2, 326, 327, 294)
+"""From one wing of the nose below the nostrils to the other."""
 NOSE_TIP = 1
 CHIN = 152
 FOREHEAD = 10

@@ -6,7 +6,6 @@ import pytest
 import torch
 from skimage.exposure import rescale_intensity
 
-from declaim.errors import ConfigError
 from declaim.face.layouts import FACE64, LIPS_INNER_LOWER, LIPS_INNER_UPPER, TRACKER_SCORES
 from declaim.render.mesh import MeshRenderer, MeshRendererConfig
 from declaim.render.mesh.puppet import Puppet
@@ -176,10 +175,3 @@ def test_extreme_motion_stays_a_picture(model, portrait):
     wild = Motion(torch.randn(4, 70, generator=torch.Generator().manual_seed(0)) * 4, FACE64)
     wild = wild.replace(translation=torch.tensor([[40.0, 0, 60], [0, -40, 0], [0, 0, -500], [-300, 300, 0]]))
     assert draw(model, portrait, wild).shape[0] == 4
-
-
-def test_wrong_calls_say_so(model, portrait, motion_of):
-    motion = motion_of(torch.zeros(64))
-    with pytest.raises(ConfigError, match="batch"):
-        next(MeshRenderer(model=model).render(portrait, Motion(motion.values[None], motion.layout)))
-    assert list(MeshRenderer(model=model).render(portrait, motion.frames(0, 0))) == []

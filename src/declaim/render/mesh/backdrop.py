@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from declaim.render.mesh.surround import FaceFrame, smoothstep
+from declaim.render.geometry import smoothstep
+from declaim.render.mesh.surround import FaceFrame
 
 RIM = 0.055
 """The matte reaches this far, in face widths, past the outline, so that single hairs move with the head."""

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from declaim.face.layouts import LIPS_INNER
+from declaim.render.geometry import smoothstep
 from declaim.render.mesh.eyes import affine_between
-from declaim.render.mesh.surround import smoothstep
 from declaim.render.mesh.teeth import MouthTones, Texture, draw_teeth, draw_tongue
 from declaim.render.mesh.texture import polygon_coverage, polygon_mask, smooth_contour
 

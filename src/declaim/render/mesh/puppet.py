@@ -9,17 +9,17 @@ from jaxtyping import Float, UInt8
 from declaim.face.camera import focal_length
 from declaim.face.layouts import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from declaim.face.model import FaceModel
-from declaim.render.mesh.articulation import Articulation
+from declaim.render.geometry import HeadPoses, lift, picture_size, project_points
 from declaim.render.mesh.backdrop import build_backdrop
 from declaim.render.mesh.config import MeshRendererConfig
 from declaim.render.mesh.eyes import Eyeball
-from declaim.render.mesh.geometry import HeadPoses, lift, picture_size, project_points
 from declaim.render.mesh.lids import Lid
 from declaim.render.mesh.mouth import Mouth, draw_mouth
 from declaim.render.mesh.outline import find_outline
 from declaim.render.mesh.raster import rasterise
 from declaim.render.mesh.surround import FaceFrame, build_surround, soften_relief
 from declaim.render.mesh.texture import fill_openings
+from declaim.render.portrait_face import PortraitFace
 from declaim.types import Portrait
 
 OPENINGS = (LIPS_INNER, RIGHT_EYE, LEFT_EYE)
@@ -39,11 +39,7 @@ class Puppet:
         self.size = picture_size(portrait)
         self.landmarks = soften_relief(portrait.landmarks.double().numpy())
         self.pixels_per_cm = focal_length(self.size) / -float(portrait.translation[2])
-        worn = model.offsets(portrait.expression).double().numpy()
-        self.mean = model.mean.double().numpy()
-        self.own = lift(self.landmarks, portrait)
-        self.rest = self.own - worn
-        self.articulation = Articulation(self.mean, self.own, self.mean + worn)
+        self.face = PortraitFace(portrait, self.landmarks, model)
         frame = FaceFrame.of(self.landmarks)
         person = find_outline(self.image, self.landmarks) if config.outline else None
         self.around = build_surround(self.landmarks, self.size, self.pixels_per_cm, person, config)
@@ -63,7 +59,7 @@ class Puppet:
             Lid.of(self.landmarks - np.append(low, 0), (int(self.extent[0]), int(self.extent[1])), k) for k in (0, 1)
         ]
         self.lids = [lid for lid in lids if lid is not None]
-        self.mouth = Mouth(self.image, self.landmarks, self.rest, self.own, self.pixels_per_cm)
+        self.mouth = Mouth(self.image, self.landmarks, self.face.rest, self.face.own, self.pixels_per_cm)
 
     def frames(
         self, offsets: Float[np.ndarray, "frames points 3"], poses: HeadPoses
@@ -74,7 +70,7 @@ class Puppet:
             offsets: the expression's displacement of every point, ``B_exp b``, cm.
             poses: where the head is.
         """
-        shapes = self.articulation.correct(self.rest + offsets, self.mean + offsets)
+        shapes = self.face.shapes(offsets)
         out = np.empty((len(offsets), *self.image.shape), np.uint8)
         out[...] = self.image
         x, y = self.corner
@@ -92,7 +88,7 @@ class Puppet:
     ) -> None:
         """Draw the moving region."""
         now = self._project(shape, rotation, translation)
-        rigid = self._project(self.own, rotation, translation)
+        rigid = self._project(self.face.own, rotation, translation)
         map_x, map_y = self._warp(now, rigid, self._project(self.around_points, rotation, translation))
         for lid in self.lids:
             lid.pull(now, map_x, map_y)

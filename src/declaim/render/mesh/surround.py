@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import Delaunay
 
 from declaim.face.layouts import CHIN, FACE_OVAL, FOREHEAD
+from declaim.render.geometry import smoothstep
 from declaim.render.mesh.config import MeshRendererConfig
 
 SHOULDERS_STILL = 0.75
@@ -94,12 +95,6 @@ def head_ellipse(frame: FaceFrame, points: Float[np.ndarray, "*n 2"]) -> Bool[np
     ratio = frame.height / frame.width
     x, y = local[..., 0] / 0.66, (local[..., 1] - 0.16 * ratio) / (0.7 * ratio)
     return x * x + y * y < 1
-
-
-def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """0 below 0, 1 above 1, with two continuous derivatives between."""
-    x = np.clip(x, 0, 1)
-    return np.asarray(x * x * x * (x * (6 * x - 15) + 10))
 
 
 def motion_weight(

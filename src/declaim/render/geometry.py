@@ -1,15 +1,21 @@
-"""The portrait's face in head space, and where a motion takes it."""
+"""Where a portrait's head is, where a motion takes it, and where its points are seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
+from declaim.errors import ConfigError
 from declaim.face.camera import Pose, focal_length, unproject
+from declaim.face.model import FaceModel
 from declaim.face.rotations import matrix_from_axis_angle
 from declaim.render.base import Anchor
 from declaim.types import Motion, Portrait
+
+SAME_EXPRESSION_CM = (0.12, 0.3)
+"""Mean distance of the points of two expressions up to which they count as one, and from which they do not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +40,28 @@ def portrait_pose(portrait: Portrait) -> HeadPoses:
     """The pose in the picture, as one frame."""
     rotation = matrix_from_axis_angle(portrait.rotation.double())[None]
     return HeadPoses(rotation.numpy(), portrait.translation.double()[None].numpy())
+
+
+def anchored(portrait: Portrait, motion: Motion, anchor: Anchor, model: FaceModel) -> tuple[Portrait, HeadPoses]:
+    """The portrait with the expression that it wears, and where a motion takes its head.
+
+    Args:
+        portrait: the picture.
+        motion: expression and head pose (no batch axis).
+        anchor: ``"first"``: the portrait's pose corresponds to the motion's first frame; ``"rest"``: to zero.
+        model: the face model.
+
+    Raises:
+        ConfigError: the motion has a batch axis, or the anchor is unknown.
+    """
+    if motion.values.ndim != 2:
+        raise ConfigError(f"the renderer takes one motion, not a batch of shape {tuple(motion.values.shape)}")
+    if anchor not in ("first", "rest"):
+        raise ConfigError(f"anchor is {anchor!r}; it can be 'first' or 'rest'")
+    poses = relative_poses(portrait, motion, anchor)
+    if anchor == "first" and len(motion):
+        portrait = replace(portrait, expression=worn_expression(portrait, motion["expression"][0], model))
+    return portrait, poses
 
 
 def relative_poses(portrait: Portrait, motion: Motion, anchor: Anchor) -> HeadPoses:
@@ -78,3 +106,23 @@ def lift(points: Float[np.ndarray, "n 3"], portrait: Portrait) -> Float[np.ndarr
     """Head-space positions, cm, of pixels of the portrait (x right, y down, z away from the viewer)."""
     pose = Pose(portrait.rotation.double(), portrait.translation.double(), torch.zeros((), dtype=torch.float64))
     return unproject(torch.from_numpy(points), pose, picture_size(portrait)).numpy()
+
+
+def worn_expression(
+    portrait: Portrait, first: Float[Tensor, " expression"], model: FaceModel
+) -> Float[Tensor, " expression"]:
+    """The expression that the portrait wears, when it stands for a motion's first frame.
+
+    What one picture tells of expression and identity is uncertain by about a millimetre. If the portrait's own fit
+    and the motion's first frame differ by no more than that, the first frame is believed: then the face starts
+    exactly as the portrait has it.
+    """
+    apart = float(model.offsets(portrait.expression - first).norm(dim=-1).mean())
+    share = 1 - float(smoothstep(np.array((apart - SAME_EXPRESSION_CM[0]) / np.ptp(SAME_EXPRESSION_CM))))
+    return portrait.expression + share * (first - portrait.expression)
+
+
+def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """0 below 0, 1 above 1, with two continuous derivatives between."""
+    x = np.clip(x, 0, 1)
+    return np.asarray(x * x * x * (x * (6 * x - 15) + 10))

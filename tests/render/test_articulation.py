@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from declaim.face.layouts import LIPS_INNER_LOWER, LIPS_INNER_UPPER
-from declaim.render.mesh.articulation import LIP_PAIRS, Aperture, Articulation, lid_opening
+from declaim.render.articulation import LIP_PAIRS, Aperture, Articulation, lid_opening
 
 
 @pytest.fixture(scope="module")
