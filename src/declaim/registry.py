@@ -13,6 +13,7 @@ from declaim.errors import ConfigError
 METHODS = {
     "fd2talk": "declaim.methods.fd2talk:FD2Talk",
     "a2v-prior": "declaim.methods.a2v_prior:AudioToVisualPrior",
+    "sdm": "declaim.methods.sdm:SDM",
 }
 
 RENDERERS = {
@@ -24,11 +25,13 @@ ENCODERS = {
     "whisper-tiny.en": "declaim.audio.encoders:WhisperTinyEncoder",
     "whisper-base": "declaim.audio.encoders:WhisperBaseEncoder",
     "wav2vec2-base": "declaim.audio.wav2vec2:Wav2Vec2Encoder",
+    "mel": "declaim.audio.mel_features:MelFeatures",
 }
 
 RECIPES = {
     "fd2talk": "declaim.recipes.fd2talk:RECIPE",
     "a2v-prior": "declaim.recipes.a2v_prior:RECIPE",
+    "sdm": "declaim.recipes.sdm:RECIPE",
     "face-model": "declaim.recipes.face_model:RECIPE",
     "sync-expert": "declaim.recipes.sync_expert:RECIPE",
     "visemes": "declaim.recipes.visemes:RECIPE",

@@ -22,6 +22,7 @@ from declaim.motion.config import MotionConfig
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.performance import Performance
 from declaim.motion.prefetch import one_ahead
+from declaim.motion.sampling import steps_to_visit
 from declaim.motion.stream import LOOK_AHEAD_S, MotionStream, streamed
 from declaim.pretrained import (
     CARD_FILE,
@@ -99,6 +100,14 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
             seed: the take.
         """
         raise NotImplementedError
+
+    def visited(self, steps: int) -> list[int]:
+        """The diffusion steps of a take, falling, at most ``steps``.
+
+        Raises:
+            ConfigError: more steps than there are, or none.
+        """
+        return steps_to_visit(self.schedule, self.config.sampler, steps)
 
     @property
     def encoder(self) -> SpeechEncoder:

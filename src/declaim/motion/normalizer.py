@@ -82,6 +82,12 @@ class Normalizer:
         part: Tensor = (normal * std) @ self.lip_basis @ self.lip_basis.T / std
         return part
 
+    def lips_of(self, normal: Float[Tensor, "*batch columns"]) -> Float[Tensor, "*batch columns"]:
+        """`along_lips` for normalised motion that has the expression first: nothing in the other columns."""
+        part = torch.zeros_like(normal)
+        part[..., :N_EXPRESSION] = self.along_lips(normal[..., :N_EXPRESSION])
+        return part
+
     @property
     def _lip_scale(self) -> Float[Tensor, " directions"]:
         """Standard deviations of the lip coordinates if b's columns were independent."""

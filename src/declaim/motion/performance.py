@@ -17,7 +17,6 @@ from declaim.diffusion.windows import Window
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.motion.eyes import LivingEyes
 from declaim.motion.finish import check_scales, finished
-from declaim.motion.sampling import steps_to_visit
 from declaim.motion.silence import CONTEXT, settled_frames
 from declaim.motion.smoothing import reach_frames
 
@@ -51,7 +50,7 @@ class Performance:
         self.method, self.seed = method, seed
         units, config = method.normalizer, method.config
         steps = config.sampling_steps if steps is None else steps
-        self._visited = steps_to_visit(method.schedule, config.sampler, steps)
+        self._visited = method.visited(steps)
         self._scales = {"pose_scale": pose_scale, "expression_scale": expression_scale}
         self._eyes = LivingEyes(units.eyes, seed, gaze_scale=expression_scale, blink_scale=blink_scale)
         smoothing = max(len(units.pose_filter) // 2, reach_frames(config.face_smoothing))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from declaim.diffusion.samplers import SamplerName, ddim_step, dpmpp_step
 from declaim.diffusion.schedule import Schedule, snr_steps, spaced_steps
+from declaim.diffusion.shallow import shallow_start
 
 
 @runtime_checkable
@@ -57,6 +58,7 @@ def sample_window(
     visited: list[int],
     sampler: SamplerName,
     settle: tuple[int, Along] | None = None,
+    guess: Float[Tensor, "generated columns"] | None = None,
 ) -> Float[Tensor, "generated columns"]:
     """Normalised motion of a window's generated frames.
 
@@ -69,7 +71,10 @@ def sample_window(
         visited: falling diffusion steps.
         sampler: how to get from one to the next; ``ddim`` is eq. 5 of FD2Talk with sigma 0.
         settle: (steps, part): after so many steps the part of the estimate that ``part`` gives stays as it is.
+        guess: of the generated frames; noised to ``visited[0]`` it is where sampling starts, instead of noise alone.
     """
+    if guess is not None:
+        noise = shallow_start(guess, noise, schedule, visited[0])
     x_t = torch.cat([finished, noise])[None]
     given = (torch.arange(x_t.shape[1]) < len(finished))[None]
     hidden = network.listen(heard[None])

@@ -22,6 +22,8 @@ class TrainConfig(BaseModel):
     """``cpu`` leaves GPUs alone."""
     learning_rate: float = Field(1.5e-3, gt=0)
     """Peak learning rate: linear warm-up, then a half cosine to zero."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """AdamW's decays of the mean gradient and of its mean square."""
     warmup: int = Field(100, ge=0)
     """Steps of warm-up."""
     weight_decay: float = Field(0.1, ge=0)

@@ -20,4 +20,4 @@ def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimi
     matrices = [p for p in learnt if p.ndim > 1]
     others = [p for p in learnt if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)

@@ -1,7 +1,5 @@
 """The probabilistic audio-to-visual prior as a method: lips follow the speech, everything else is sampled."""
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -12,7 +10,7 @@ from declaim.diffusion.noise import frame_noise
 from declaim.diffusion.windows import Window
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.a2v_prior.config import A2VPriorConfig, default
-from declaim.methods.a2v_prior.network import Continuation, LipSpace, NonLipSpace, PriorTransformer, face_and_pose
+from declaim.methods.a2v_prior.network import Continuation, LipSpace, NonLipSpace, PriorTransformer
 from declaim.methods.a2v_prior.objective import (
     autoregressive_prior_loss,
     orthogonality_loss,
@@ -22,6 +20,7 @@ from declaim.motion.draws import draw
 from declaim.motion.lip_losses import lip_losses
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
+from declaim.motion.parts import by_part, face_and_pose
 from declaim.motion.sampling import from_rest, joined, sample_window
 from declaim.sync.objective import contrastive
 
@@ -64,9 +63,9 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
         heard, x0 = units.normal_speech(speech), units.normal_motion(motion)
         embedded = self.lips.hear(heard)
         losses = self._lip_losses(x0[..., :N_EXPRESSION], embedded, mask, units)
-        rest = _without_lips(x0, units)
+        rest = x0 - units.lips_of(x0)
         embedding = self.rest.encode(rest)
-        losses["rest"] = _by_part(x0_loss, rest, self.rest.decode(embedding), N_EXPRESSION, masks)
+        losses["rest"] = by_part(x0_loss, rest, self.rest.decode(embedding), N_EXPRESSION, masks)
         losses["orthogonality"] = orthogonality_loss(embedding, embedded, mask)
         face, pose = face_and_pose(embedding, self.rest.sizes[0])
         losses["whiteness"] = whiteness_loss(face, masks[0]) + whiteness_loss(pose, masks[1])
@@ -112,12 +111,12 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
             mean, log_variance = self.prior(*_a_frame_earlier(clean, tokens)).chunk(2, -1)
             parts = zip(*(face_and_pose(values, first) for values in (clean, mean, log_variance)), masks, strict=True)
             unlikely = [autoregressive_prior_loss(*part) for part in parts]
-            return unlikely[0] + unlikely[1] + weight * _by_part(velocity_loss, clean, mean, first, masks)
+            return unlikely[0] + unlikely[1] + weight * by_part(velocity_loss, clean, mean, first, masks)
         batch, frames, columns = clean.shape
         drawn = draw((batch, frames, columns), self.config, self.schedule, clean.device, seeds=seeds)
         estimate = self.prior(drawn.noised(clean), drawn.steps[:, 0], tokens, drawn.given)
-        fit = _by_part(x0_loss, clean, estimate, first, masks)
-        return fit + weight * _by_part(velocity_loss, clean, estimate, first, masks)
+        fit = by_part(x0_loss, clean, estimate, first, masks)
+        return fit + weight * by_part(velocity_loss, clean, estimate, first, masks)
 
     # --- inference ---------------------------------------------------------------------------------------------------
 
@@ -133,7 +132,7 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
         known = finished
         if window.start == 0:
             heard, known = from_rest(heard, self.config.prefix, FACE64.dim)
-        known = _without_lips(known, self.normalizer)
+        known = known - self.normalizer.lips_of(known)
         embedding = self.rest.encode(known)
         noise = frame_noise(seed, 0, window.start, window.end, self.columns)
         if self.prior.causal:
@@ -142,7 +141,8 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
             sampled = sample_window(
                 self.prior, heard, embedding, noise, self.schedule, visited=visited, sampler=self.config.sampler
             )
-        rest = _without_lips(self.rest.decode(sampled), self.normalizer)
+        decoded = self.rest.decode(sampled)
+        rest = decoded - self.normalizer.lips_of(decoded)
         whole = joined(rest, known, self.config.seam_frames if window.start else 0)
         lips = self.lips.speak(self.lips.hear(heard[None]))[0, len(known) :]
         whole[:, :N_EXPRESSION] += self.normalizer.from_lip_coordinates(lips)
@@ -171,24 +171,3 @@ def _a_frame_earlier(
     earlier = functional.pad(frames[:, :-1], (0, 0, 1, 0))
     step = torch.zeros(len(frames), dtype=torch.int64, device=frames.device)
     return earlier, step, tokens, torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
-
-
-def _without_lips(normal: Float[Tensor, "*batch dim"], units: Normalizer) -> Float[Tensor, "*batch dim"]:
-    """Normalised motion with nothing along the lip directions."""
-    rest = normal.clone()
-    rest[..., :N_EXPRESSION] -= units.along_lips(normal[..., :N_EXPRESSION])
-    return rest
-
-
-def _by_part(
-    loss: Callable[..., Tensor],
-    clean: Float[Tensor, "batch frames columns"],
-    estimate: Float[Tensor, "batch frames columns"],
-    first: int,
-    masks: tuple[Bool[Tensor, "batch frames"], Bool[Tensor, "batch frames"]],
-) -> Float[Tensor, ""]:
-    """A loss of face (the ``first`` columns) and pose, each where its own mask says."""
-    face, pose = zip(face_and_pose(clean, first), face_and_pose(estimate, first), masks, strict=True)
-    # zip turned columns into rows: (clean, estimate, mask) of the face, then of the pose.
-    total: Tensor = loss(*face) + loss(*pose)
-    return total

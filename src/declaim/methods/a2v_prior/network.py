@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from declaim.methods.a2v_prior.config import A2VPriorConfig, LipSpaceConfig, PriorConfig
+from declaim.motion.parts import face_and_pose
 from declaim.nn.embeddings import StepEmbedding, sinusoid
 from declaim.nn.transformer import ConvBlock
 
@@ -168,13 +169,6 @@ class Continuation:
             tokens = tokens + attention.out_proj(attended)
             tokens = tokens + layer.linear2(layer.activation(layer.linear1(layer.norm2(tokens))))
         return tokens
-
-
-def face_and_pose(
-    values: Float[Tensor, "*batch columns"], face: int
-) -> tuple[Float[Tensor, "*batch face"], Float[Tensor, "*batch pose"]]:
-    """The first ``face`` columns, and the others."""
-    return values[..., :face], values[..., face:]
 
 
 def _two_layers(inputs: int, outputs: int) -> nn.Module:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from declaim.diffusion.losses import masked_mean
+from declaim.motion.independence import mean_squared_correlation
 
 
 def orthogonality_loss(
@@ -21,14 +22,7 @@ def orthogonality_loss(
     Paper: Talking Head Generation with Probabilistic Audio-to-Visual Diffusion Priors (ICCV 2023), disentangled non-lip
     representation.
     """
-    weight = mask.to(embedding.dtype)[..., None]
-    count = weight.sum().clamp(min=2.0)
-    sides = []
-    for values in (embedding, speech.detach()):
-        centred = (values - (values * weight).sum((0, 1)) / count) * weight
-        sides.append(centred / (centred.square().sum((0, 1)) / count + 1e-6).sqrt())
-    correlation = torch.einsum("bfc,bfe->ce", *sides) / count
-    return correlation.square().mean()
+    return mean_squared_correlation(embedding, speech.detach(), mask)
 
 
 def whiteness_loss(

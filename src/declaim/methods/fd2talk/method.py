@@ -103,8 +103,8 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         noise = frame_noise(seed, part, window.start, window.end, columns.stop - columns.start)
         settle = None
         if columns.start == 0:
-            noise = noise + (self.config.lip_temperature - 1.0) * self._along_lips(noise)
-            settle = (self.config.lip_steps, self._along_lips)
+            noise = noise + (self.config.lip_temperature - 1.0) * self.normalizer.lips_of(noise)
+            settle = (self.config.lip_steps, self.normalizer.lips_of)
         elif window.start == 0:
             heard, finished = from_rest(heard, self.config.prefix, N_POSE)
         sampled = sample_window(
@@ -112,11 +112,7 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         )
         bent = joined(sampled, finished, self.config.seam_frames)
         if columns.start == 0:
-            bent = bent + self._along_lips(sampled - bent)  # the lips follow the speech across windows as they are
+            bent = bent + self.normalizer.lips_of(
+                sampled - bent
+            )  # the lips follow the speech across windows as they are
         return bent[: window.stop - window.start]
-
-    def _along_lips(self, normal: Float[Tensor, "*batch columns"]) -> Float[Tensor, "*batch columns"]:
-        """The part of normalised motion (expression first) that moves the lips."""
-        part = torch.zeros_like(normal)
-        part[..., :N_EXPRESSION] = self.normalizer.along_lips(normal[..., :N_EXPRESSION])
-        return part
