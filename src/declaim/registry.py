@@ -11,6 +11,7 @@ from typing import Any
 from declaim.errors import ConfigError
 
 METHODS = {
+    "diffposetalk": "declaim.methods.diffposetalk:DiffPoseTalk",
     "fd2talk": "declaim.methods.fd2talk:FD2Talk",
     "a2v-prior": "declaim.methods.a2v_prior:AudioToVisualPrior",
     "sdm": "declaim.methods.sdm:SDM",
@@ -29,9 +30,11 @@ ENCODERS = {
 }
 
 RECIPES = {
+    "diffposetalk": "declaim.recipes.diffposetalk:RECIPE",
     "fd2talk": "declaim.recipes.fd2talk:RECIPE",
     "a2v-prior": "declaim.recipes.a2v_prior:RECIPE",
     "sdm": "declaim.recipes.sdm:RECIPE",
+    "heads": "declaim.recipes.heads:RECIPE",
     "face-model": "declaim.recipes.face_model:RECIPE",
     "sync-expert": "declaim.recipes.sync_expert:RECIPE",
     "visemes": "declaim.recipes.visemes:RECIPE",

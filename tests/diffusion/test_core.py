@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
-from declaim.diffusion.guidance import guided, incrementally_guided
+from declaim.diffusion.guidance import guided
 from declaim.diffusion.losses import velocity_loss, x0_loss
 from declaim.diffusion.noise import BLOCK, frame_noise
 from declaim.diffusion.parameterization import eps_to_x0, q_sample, v_to_x0, x0_to_eps, x0_to_v
@@ -221,8 +221,6 @@ def test_guidance_changes_nothing_in_place_and_weight_one_is_the_condition():
 
     assert guided(cond, base, 1.0) is cond
     torch.testing.assert_close(guided(cond, base, 3.0)(x, 0), 4 * torch.ones(3))
-    both = incrementally_guided(base, cond, lambda x_t, step: 5 * x_t, 2.0, 3.0)
-    torch.testing.assert_close(both(x, 0), (1 + 2 * 1 + 3 * 3) * torch.ones(3))
     assert x.tolist() == [1, 1, 1]
 
 

@@ -108,10 +108,10 @@ class BalancedSampler:
         start = int(rng.integers(0, spare + 1)) if spare > 0 else 0
         target = example.mirrored if self.mirror and rng.random() < 0.5 else example.target
         columns = (example.features, target, example.mask, example.pose_mask)
-        return tuple(_cut(c, start, self.frames) for c in columns)  # type: ignore[return-value]
+        return tuple(cut(c, start, self.frames) for c in columns)  # type: ignore[return-value]
 
 
-def _cut(rows: Tensor, start: int, frames: int) -> Tensor:
+def cut(rows: Tensor, start: int, frames: int) -> Tensor:
     """``frames`` rows from ``start``, filled up with zeros (False)."""
     piece = rows[start : start + frames]
     if len(piece) == frames:

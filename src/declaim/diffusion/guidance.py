@@ -1,5 +1,8 @@
-"""Classifier-free guidance: functions from denoisers to a denoiser. Nothing is changed in place."""
+"""Classifier-free guidance: of one condition, or of two with a weight each. Nothing is changed in place."""
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,16 +24,45 @@ def guided(conditional: Denoise, unconditional: Denoise, weight: float) -> Denoi
     return denoise
 
 
-def incrementally_guided(
-    none: Denoise, first: Denoise, both: Denoise, first_weight: float, second_weight: float
-) -> Denoise:
-    """Two conditions, each with its own weight, the second on top of the first.
+def incremental_weights(first: float, second: float) -> tuple[float, float, float]:
+    """What D(0, 0), D(a, 0) and D(a, s) count where the second condition comes on top of the first.
+
+    ``D(0, 0) + first [D(a, 0) - D(0, 0)] + second [D(a, s) - D(a, 0)]``: a sum of the three; one that counts nothing
+    need not be computed.
 
     Paper: InstructPix2Pix (Brooks et al. 2023), eq. 3, as DiffPoseTalk uses it for speech and style.
     """
+    return 1.0 - first, first - second, second
 
-    def denoise(x_t: Float[Tensor, "*shape"], step: int) -> Float[Tensor, "*shape"]:
-        d_none, d_first, d_both = none(x_t, step), first(x_t, step), both(x_t, step)
-        return d_none + first_weight * (d_first - d_none) + second_weight * (d_both - d_first)
 
-    return denoise
+def independent_weights(first: float, second: float) -> tuple[float, float, float]:
+    """What D(0, 0), D(a, 0) and D(0, s) count where each condition stands alone.
+
+    ``D(0, 0) + first [D(a, 0) - D(0, 0)] + second [D(0, s) - D(0, 0)]``.
+
+    Paper: DiffPoseTalk (Sun et al. 2024), independent guidance.
+    """
+    return 1.0 - first - second, first, second
+
+
+def weighted_sum(estimates: Sequence[Float[Tensor, "*shape"]], weights: Sequence[float]) -> Float[Tensor, "*shape"]:
+    """The guided estimate of some branches with what they count; the branches stay as they are."""
+    return sum((w * d for w, d in zip(weights[1:], estimates[1:], strict=True)), weights[0] * estimates[0])
+
+
+def dynamic_threshold(
+    estimate: Float[Tensor, "batch *shape"], ratio: float, least: float, most: float
+) -> Float[Tensor, "batch *shape"]:
+    """Every sequence's estimate cut at plus and minus the size that a share ``ratio`` of its values stays below.
+
+    Args:
+        estimate: in standard deviations.
+        ratio: share of the values, 0..1.
+        least: the cut is never below this.
+        most: the cut is never above this.
+
+    Paper: Imagen (Saharia et al. 2022), section 2.3, with DiffPoseTalk's limits and without the division by the cut.
+    """
+    sizes = estimate.abs().flatten(1).quantile(ratio, dim=1).clamp(least, most)
+    limit = sizes.view(-1, *[1] * (estimate.ndim - 1))
+    return torch.minimum(torch.maximum(estimate, -limit), limit)

@@ -63,6 +63,11 @@ class MotionConfig(BaseModel):
     """Frames over which a window's first frames are bent onto the last ones of the window before."""
 
     @property
+    def training_frames(self) -> int:
+        """Frames of a training sequence."""
+        return self.frames
+
+    @property
     def new(self) -> int:
         """New frames per window."""
         return self.frames - self.prefix - self.ahead

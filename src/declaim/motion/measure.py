@@ -15,8 +15,8 @@ from declaim.face.mirror import expression_mirror, mirror_rotation, mirror_trans
 from declaim.face.model import FaceModel
 from declaim.motion.eyes import Eyes
 from declaim.motion.measure_eyes import WatchedClip, measure_eyes
-from declaim.motion.normalizer import Normalizer
-from declaim.motion.targets import STILL_RAD, expression_target, lip_scale, pose_around_rest
+from declaim.motion.normalizer import NO_CONTRAST, Normalizer
+from declaim.motion.targets import STILL_RAD, lip_scale, motion_target, pose_around_rest
 
 LEARNT_RAD = 0.03
 """Amplitude to which a moving speaker's poses are brought for learning; only ratios matter."""
@@ -57,13 +57,17 @@ class Measured:
     material: list[Material]
 
 
-def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], model: FaceModel) -> Measured:
+def measure(
+    clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], model: FaceModel, *, personal: bool = False
+) -> Measured:
     """Units and targets of the training clips.
 
     Args:
         clips: all clips to learn from, other tempos included.
         originals: the clips at their own tempo: eyes and amplitudes are measured on these.
         model: the face model of their expressions.
+        personal: whether everybody keeps the amplitudes of his own lips and head, for a method that learns styles.
+            Else lips and moving heads are brought to one amplitude, and heads that are kept still teach nothing.
     """
     anatomy, mirror = Anatomy.of(model), expression_mirror(model)
     eyes = measure_eyes(originals, model, anatomy, mirror)
@@ -71,10 +75,14 @@ def measure(clips: Sequence[TrackedClip], originals: Sequence[TrackedClip], mode
     typical = _mean([_mouth_sd(group, anatomy) for group in grouped.values()])
     scales = {s: lip_scale([c.motion[:, :N_EXPRESSION] for c in g], anatomy, typical) for s, g in grouped.items()}
     turns = {s: _turning(g) for s, g in grouped.items()}
+    if personal:
+        material = [_material(c, anatomy, eyes, mirror=mirror) for c in clips]
+        return Measured(_normalizer(clips, material, anatomy, eyes, LEARNT_RAD), material)
     material = [
         _material(c, anatomy, eyes, scale=scales[c.speaker], turning=turns[c.speaker], mirror=mirror) for c in clips
     ]
-    return Measured(_normalizer(clips, material, anatomy, eyes, _mean(list(turns.values()))), material)
+    moving = [turning for turning in turns.values() if turning >= STILL_RAD]
+    return Measured(_normalizer(clips, material, anatomy, eyes, _mean(moving or list(turns.values()))), material)
 
 
 def _by_speaker(clips: Sequence[TrackedClip]) -> dict[str, list[TrackedClip]]:
@@ -104,15 +112,17 @@ def _material(
     anatomy: Anatomy,
     eyes: Eyes,
     *,
-    scale: float,
-    turning: float,
+    scale: float = 1.0,
+    turning: float | None = None,
     mirror: Float[Tensor, "expression expression"],
 ) -> Material:
-    expression = expression_target(clip.motion[:, :N_EXPRESSION], anatomy, eyes, scale)
-    pose = pose_around_rest(clip.motion[:, N_EXPRESSION:], clip.valid) * (LEARNT_RAD / max(turning, STILL_RAD))
+    """A clip's targets; ``turning`` is how much the speaker's head turns, None to leave it as it is."""
+    pose_scale = 1.0 if turning is None else LEARNT_RAD / max(turning, STILL_RAD)
+    target = motion_target(clip.motion, clip.valid, anatomy, eyes, lip_scale=scale, pose_scale=pose_scale)
+    expression, pose = target[:, :N_EXPRESSION], target[:, N_EXPRESSION:]
     mirrored = torch.cat([expression @ mirror, mirror_rotation(pose[:, :3]), mirror_translation(pose[:, 3:])], 1)
-    counted = clip.valid & (turning >= STILL_RAD)
-    return Material(clip.speaker, clip.features, torch.cat([expression, pose], 1), mirrored, clip.valid, counted)
+    counted = clip.valid & (turning is None or turning >= STILL_RAD)
+    return Material(clip.speaker, clip.features, target, mirrored, clip.valid, counted)
 
 
 def _normalizer(
@@ -137,7 +147,7 @@ def _normalizer(
     lip_factor = compact.U[:, :rank] * compact.S[:rank]
     return Normalizer(
         speech[0], speech[1].clamp(min=1e-3), mean, std.clamp(min=1e-4), anatomy.lip_basis, lip_factor, opening,
-        torch.tensor([turning / LEARNT_RAD]), eyes,
+        torch.tensor([turning / LEARNT_RAD]), NO_CONTRAST, eyes,
     )  # fmt: skip
 
 

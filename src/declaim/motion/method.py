@@ -222,7 +222,18 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
             )
             save_tensors(partial / WEIGHTS_FILE, half(self.state_dict()))
             self.normalizer.save(partial)
+            self.save_parts(partial)
             (partial / CARD_FILE).write_text(card, encoding="utf-8")
+
+    def save_parts(self, folder: Path) -> None:
+        """Write what a method saves beside weights and units, into a folder that is still being made."""
+
+    def load_parts(self, folder: Path) -> None:
+        """Read what `save_parts` wrote; the weights are there already.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
 
     @classmethod
     def from_pretrained(cls: type[MethodT], weights: str | Path | None = None) -> MethodT:
@@ -244,4 +255,5 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
             raise CheckpointError(f"{folder} has settings that this version does not know: {error}") from error
         method = cls(config, Normalizer.load(folder))
         load_into(method, load_tensors(folder / WEIGHTS_FILE), folder)
+        method.load_parts(folder)
         return method.eval()

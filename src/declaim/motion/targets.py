@@ -8,6 +8,7 @@ from torch import Tensor
 
 from declaim.errors import ConfigError
 from declaim.face.anatomy import Anatomy
+from declaim.face.layouts import N_EXPRESSION
 from declaim.face.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from declaim.motion.eyes import Eyes
 from declaim.motion.smoothing import smoothed
@@ -122,3 +123,26 @@ def expression_target(
     lips = open_eyed @ anatomy.lip_basis @ anatomy.lip_basis.T
     others = smoothed(open_eyed - lips, CALM_FRAMES)
     return eyes.without_gaze(scale * lips + others - others.mean(0))
+
+
+def motion_target(
+    motion: Float[Tensor, "frames dim"],
+    valid: Bool[Tensor, " frames"],
+    anatomy: Anatomy,
+    eyes: Eyes,
+    *,
+    lip_scale: float = 1.0,
+    pose_scale: float = 1.0,
+) -> Float[Tensor, "frames dim"]:
+    """What is learnt from one clip: its `expression_target` and its `pose_around_rest`.
+
+    Args:
+        motion: as tracked, in the face64 layout.
+        valid: frames with a face.
+        anatomy: measures.
+        eyes: measured.
+        lip_scale: what the lips' motion is multiplied by; 1 leaves a person his own amplitude.
+        pose_scale: the same for the head.
+    """
+    expression = expression_target(motion[:, :N_EXPRESSION], anatomy, eyes, lip_scale)
+    return torch.cat([expression, pose_scale * pose_around_rest(motion[:, N_EXPRESSION:], valid)], 1)

@@ -27,8 +27,8 @@ from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
 from declaim.recipes.base import Section
 from declaim.train.config import TrainConfig
-from declaim.train.validate import mouth_figures, opening_curves
-from declaim.types import OnStep
+from declaim.train.validate import mouth_figures
+from declaim.types import Motion, OnStep
 
 HELD_OUT = (
     "grid-s3", "grid-s26", "grid-new2", "hdtf-rd-radio4", "hdtf-rd-radio18", "video-retalking-5",
@@ -101,9 +101,18 @@ class Prepared:
     anatomy: Anatomy
     measured: Measured
 
+    def moving(self) -> list[Clip]:
+        """The first clip of every speaker whose head is learnt from (of all, if none is), at its own tempo."""
+        one_each = set(first_of_each(self.records, 1))
+        pairs = zip(self.learnt, self.measured.material, strict=True)
+        firsts = [(clip, bool(material.pose_mask.any())) for clip, material in pairs if clip.name in one_each]
+        return [clip for clip, moves in firsts if moves] or [clip for clip, _ in firsts]
 
-def prepare(corpus: Corpus, data: MotionData, config: MotionConfig, on_step: OnStep | None = None) -> Prepared:
-    """Read the clips, bring them into step, and measure units.
+
+def prepare(
+    corpus: Corpus, data: MotionData, config: MotionConfig, on_step: OnStep | None = None, *, personal: bool = False
+) -> Prepared:
+    """Read the clips, bring them into step, and measure units; ``personal`` as in `measure`.
 
     Raises:
         ConfigError: the corpus lacks what the settings ask for.
@@ -122,7 +131,7 @@ def prepare(corpus: Corpus, data: MotionData, config: MotionConfig, on_step: OnS
     offsets = clip_offsets(loaded[:originals], [*learnt, *held], model, data.sync)
     ready = [in_step(c, offsets[r.name] / tempo) for c, (r, tempo) in zip(loaded, wanted, strict=True)]
     clips = ready[: len(learnt)] + ready[originals:]
-    measured = measure(clips, clips[: len(learnt)], model)
+    measured = measure(clips, clips[: len(learnt)], model, personal=personal)
     return Prepared(learnt, clips, ready[len(learnt) : originals], Anatomy.of(model), measured)
 
 
@@ -144,7 +153,7 @@ class MotionTask:
         self.clips = material.records
         self._material, self._data, self._card = material, data, card
         self._measured: Normalizer = module.normalizer
-        self._sampler = BalancedSampler(material.measured.material, module.config.frames, seed=seed)
+        self._sampler = BalancedSampler(material.measured.material, module.config.training_frames, seed=seed)
 
     def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
         """Sequences with their masks."""
@@ -167,12 +176,16 @@ class MotionTask:
             return {}
         method = copy.deepcopy(module).cpu()
         assert isinstance(method, MotionMethod)
+        curves = [
+            (clip.speaker, self._opening(self.take(method, clip, seed).values), self._opening(clip.motion))
+            for clip in self._material.held
+            for seed in range(self._data.takes)
+        ]
+        return mouth_figures(curves)
 
-        def generate(features: Tensor, seed: int) -> Tensor:
-            return method.generate_from_features([features], len(features), seed=seed).values
-
-        triples = [(clip.speaker, clip.features, clip.motion) for clip in self._material.held]
-        return mouth_figures(opening_curves(generate, triples, self._opening, range(self._data.takes)))
+    def take(self, method: MotionMethod[Any], clip: Clip, seed: int) -> Motion:
+        """What ``method`` makes of a clip's speech, in validation and where heads are brought to people's."""
+        return method.generate_from_features([clip.features], len(clip.features), seed=seed)
 
     def _opening(self, motion: Float[Tensor, "frames dim"]) -> Float[Tensor, " frames"]:
         return motion[:, :N_EXPRESSION] @ self._material.anatomy.mouth
@@ -180,9 +193,9 @@ class MotionTask:
     def save(self, module: nn.Module, folder: Path, card: str) -> None:
         """Bring head motion to people's, and write a folder for ``--weights``."""
         assert isinstance(module, MotionMethod)
-        one_each = set(first_of_each(self.clips, 1))
-        clips = [clip for clip in self._material.learnt if clip.name in one_each]
-        module.normalizer = calibrated_pose(module, self._measured, clips)
+        module.normalizer = calibrated_pose(
+            module, self._measured, self._material.moving(), take=lambda clip, seed: self.take(module, clip, seed)
+        )
         parameters = f"{sum(p.numel() for p in module.parameters()):,}"
         module.save_pretrained(
             folder, self._card.format(parameters=parameters, encoder=module.config.encoder, made=card)

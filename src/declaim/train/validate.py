@@ -1,7 +1,7 @@
 """Figures on held-out speakers while training: how well generated lips follow the truth, and how much they move."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -27,17 +27,3 @@ def mouth_figures(curves: Iterable[Curves]) -> Figures:
     ratios = [sum(g for g, _ in pairs) / sum(t for _, t in pairs) for pairs in spreads.values()]
     means = [sum(values) / len(values) for values in correlations.values()]
     return {"mouth_correlation": sum(means) / len(means), "mouth_amplitude": sum(ratios) / len(ratios)}
-
-
-def opening_curves(
-    generate: Callable[[Float[Tensor, "frames features"], int], Float[Tensor, "frames dim"]],
-    clips: Sequence[tuple[str, Float[Tensor, "_ features"], Float[Tensor, "_ dim"]]],
-    opening: Callable[[Float[Tensor, "frames dim"]], Float[Tensor, " frames"]],
-    seeds: Sequence[int],
-) -> list[Curves]:
-    """Generated and true mouth openings of clips (speaker, features, motion), once per seed."""
-    return [
-        (speaker, opening(generate(features, seed)), opening(motion))
-        for speaker, features, motion in clips
-        for seed in seeds
-    ]

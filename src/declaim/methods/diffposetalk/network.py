@@ -1,0 +1,209 @@
+"""The denoiser with its person token, the style encoder, and guidance over speech and style as one batch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from declaim.diffusion.guidance import dynamic_threshold, weighted_sum
+from declaim.methods.diffposetalk.config import DenoiserConfig, DiffPoseTalkConfig, StyleConfig
+from declaim.nn.attention import alignment_mask
+from declaim.nn.embeddings import StepEmbedding, sinusoid
+
+BOUND = 6.0
+"""Standard deviations beyond which no estimate goes, however strong the guidance: people's motion stays within."""
+
+
+class StyleDenoiser(nn.Module):
+    """Estimates clean motion from noisy motion, speech and style.
+
+        tokens   person │ previous frames 0 … P-1 │ noisy frames 0 … N-1      every token sees every token
+        speech            previous frames' speech │ noisy frames' speech      a frame sees its own, the person all of it
+
+    The person token is the style with the diffusion step. Every frame carries an indicator: 1 for a noisy frame that
+    is real, 0 for one that pads a clip, and for a previous one. A clip's first window has learnt start tokens for its
+    previous frames and their speech; learnt tokens stand for no style and for no speech.
+
+    Args:
+        columns: motion columns.
+        config: the method's.
+    """
+
+    def __init__(self, columns: int, config: DiffPoseTalkConfig) -> None:
+        super().__init__()
+        sizes: DenoiserConfig = config.denoiser
+        dim = sizes.dim
+        self.prefix, self.band, self.speech_added = config.prefix, sizes.band, sizes.speech_added
+        self.speech = sizes.speech_path(config.speech_dim, sizes.speech_layers)
+        self.step = StepEmbedding(dim, config.diffusion_steps)
+        self.person = nn.Linear(config.style.dim, dim)
+        self.enter = nn.Linear(columns + 1, dim)
+        self.places = nn.Parameter(0.02 * torch.randn(sizes.places, dim)) if sizes.places else None
+        self.start_motion = nn.Parameter(torch.zeros(config.prefix, columns))
+        self.start_speech = nn.Parameter(0.02 * torch.randn(config.prefix, dim))
+        self.no_style = nn.Parameter(torch.zeros(config.style.dim))
+        self.no_speech = nn.Parameter(0.02 * torch.randn(dim))
+        layer = nn.TransformerDecoderLayer(
+            dim, sizes.heads, 4 * dim, sizes.dropout, "gelu", batch_first=True, norm_first=sizes.norm_first
+        )
+        norm = nn.LayerNorm(dim) if sizes.norm_first else None
+        self.layers = nn.TransformerDecoder(layer, sizes.layers, norm)
+        self.leave = nn.Sequential(nn.Linear(dim, dim // 2), nn.GELU(), nn.Linear(dim // 2, columns))
+
+    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
+        """The speech path alone: it does not depend on the step, so a sampler runs it once."""
+        heard: Tensor = self.speech(speech)
+        return heard
+
+    def forward(
+        self,
+        x_t: Float[Tensor, "batch frames columns"],
+        step: Int[Tensor, " batch"],
+        heard: Float[Tensor, "batch frames dim"],
+        style: Float[Tensor, "batch style"],
+        *,
+        first: Bool[Tensor, " batch"],
+        real: Bool[Tensor, "batch frames"],
+    ) -> Float[Tensor, "batch frames columns"]:
+        """Estimate the clean motion of previous and noisy frames.
+
+        Args:
+            x_t: the previous frames, clean, and the noisy ones.
+            step: diffusion step of each sequence.
+            heard: what `listen` made of the speech, or `no_speech`.
+            style: codes, or `no_style`.
+            first: sequences that begin a clip: start tokens stand for their previous frames.
+            real: False in padding.
+        """
+        previous, frames = self.prefix, x_t.shape[1]
+        starts = first[:, None] & (torch.arange(frames, device=x_t.device) < previous)
+        start_motion = functional.pad(self.start_motion, (0, 0, 0, frames - previous))
+        start_speech = functional.pad(self.start_speech, (0, 0, 0, frames - previous))
+        x_t = torch.where(starts[..., None], start_motion, x_t)
+        heard = torch.where(starts[..., None], start_speech, heard)
+        noisy = real & (torch.arange(frames, device=x_t.device) >= previous)
+        entered = self.enter(torch.cat([x_t, noisy[..., None].to(x_t.dtype)], -1))
+        if self.speech_added:
+            entered = entered + heard
+        person = self.person(style) + self.step(step)
+        tokens = torch.cat([person[:, None], entered], 1)
+        seen = self.layers(tokens + self._places(tokens), heard, memory_mask=self._barred(frames, x_t.device))
+        estimate: Tensor = self.leave(seen[:, 1:])
+        return estimate
+
+    def _places(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "tokens dim"]:
+        count, dim = tokens.shape[1:]
+        if self.places is not None:
+            return self.places[:count]
+        return sinusoid(torch.arange(count, dtype=torch.float32, device=tokens.device), dim)
+
+    def _barred(self, frames: int, device: torch.device) -> Bool[Tensor, "tokens frames"]:
+        """True where a token may not hear: the person token hears everything, a frame what is near."""
+        allowed = alignment_mask(frames, frames, self.band, device)
+        return functional.pad(~allowed, (0, 0, 1, 0), value=False)
+
+
+class StyleEncoder(nn.Module):
+    """A code for how somebody moves: a transformer over some seconds of motion, and the mean over its frames.
+
+    Args:
+        columns: motion columns.
+        config: sizes.
+    """
+
+    def __init__(self, columns: int, config: StyleConfig) -> None:
+        super().__init__()
+        self.velocities = config.velocities
+        self.enter = nn.Linear(columns * (2 if config.velocities else 1), config.dim)
+        layer = nn.TransformerEncoderLayer(
+            config.dim, config.heads, 4 * config.dim, config.dropout, "gelu", batch_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+
+    def forward(
+        self, motion: Float[Tensor, "batch frames columns"], mask: Bool[Tensor, "batch frames"]
+    ) -> Float[Tensor, "batch style"]:
+        """The code of every sequence; zeros for one that has no frame.
+
+        Args:
+            motion: normalised.
+            mask: frames that were seen.
+        """
+        motion = torch.where(mask[..., None], motion, 0.0)
+        if self.velocities:
+            # Deviation: a small network on little footage does not find amplitudes of change by itself. A frame's
+            # change of .2 standard deviations is usual.
+            both = (mask[:, 1:] & mask[:, :-1])[..., None]
+            change = functional.pad(motion.diff(dim=1) * both, (0, 0, 1, 0))
+            motion = torch.cat([motion, 5.0 * change], -1)
+        frames = motion.shape[1]
+        places = sinusoid(torch.arange(frames, dtype=torch.float32, device=motion.device), self.enter.out_features)
+        nothing = ~mask.any(1, keepdim=True)  # attention over no frame at all has no value
+        seen = self.layers(self.enter(motion) + places, src_key_padding_mask=~(mask | nothing))
+        count = mask.sum(1, keepdim=True).clamp(min=1)
+        code: Tensor = (seen * mask[..., None]).sum(1) / count
+        return code
+
+
+class Branch(NamedTuple):
+    """One estimate of guidance."""
+
+    weight: float
+    """What it counts."""
+    hears: bool
+    """Whether it hears the speech."""
+    style: Float[Tensor, " style"] | None
+    """Its style's code; None for no style."""
+
+
+class Guided:
+    """A denoiser with its conditions bound: the branches of guidance run as one batch of a sampler's one window.
+
+    Args:
+        network: the denoiser.
+        branches: which estimates, and what they count.
+        first: whether the window begins a clip.
+        real: frames that do not pad the window.
+        threshold: see `dynamic_threshold`.
+    """
+
+    def __init__(
+        self,
+        network: StyleDenoiser,
+        branches: Sequence[Branch],
+        *,
+        first: bool,
+        real: Bool[Tensor, " frames"],
+        threshold: tuple[float, float, float] | None,
+    ) -> None:
+        self.network, self.threshold = network, threshold
+        self.weights = [branch.weight for branch in branches]
+        self.hears = torch.tensor([branch.hears for branch in branches])
+        self.styles = torch.stack([network.no_style if b.style is None else b.style for b in branches])
+        self.first = torch.full((len(branches),), first)
+        self.real = real.expand(len(branches), -1)
+
+    def listen(self, speech: Float[Tensor, "1 frames features"]) -> Float[Tensor, "branches frames dim"]:
+        """The speech as every branch hears it. The previous frames' is heard by all."""
+        heard = self.network.listen(speech)
+        previous = torch.arange(heard.shape[1]) < self.network.prefix
+        return torch.where((self.hears[:, None] | previous)[..., None], heard, self.network.no_speech)
+
+    def __call__(
+        self,
+        x_t: Float[Tensor, "1 frames columns"],
+        step: Int[Tensor, " 1"],
+        heard: Float[Tensor, "branches frames dim"],
+        given: Bool[Tensor, "1 frames"],
+    ) -> Float[Tensor, "1 frames columns"]:
+        """The guided estimate."""
+        count = len(self.weights)
+        estimates = self.network(
+            x_t.expand(count, -1, -1), step.expand(count), heard, self.styles, first=self.first, real=self.real
+        )
+        if self.threshold is not None:
+            estimates = dynamic_threshold(estimates, *self.threshold)
+        return weighted_sum(estimates.split(1), self.weights).clamp(-BOUND, BOUND)
