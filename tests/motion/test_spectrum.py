@@ -3,11 +3,8 @@ import math
 import pytest
 import torch
 
-from declaim.methods.fd2talk import FD2Talk, tiny
-from declaim.motion.calibrate import calibrated_pose
 from declaim.motion.smoothing import filtered
 from declaim.motion.spectrum import REACH, SEGMENT, HeadSpeed, matching_filter, speed_spectrum
-from declaim.recipes.motion import Clip
 
 
 def nod(hertz, rad, frames=640):
@@ -49,19 +46,12 @@ def test_a_filter_gives_frequencies_what_they_lack():
     torch.testing.assert_close(got, (slow + 3 * fast)[inside], atol=0.008, rtol=0)
 
 
-def test_mean_speed_is_in_radians_a_second():
-    turning = torch.arange(100.0)[:, None] * torch.tensor([[0.0, 0.02, 0.0]])
-    assert float(HeadSpeed.mean([turning]).rad_s) == pytest.approx(0.5, rel=1e-4)
-    assert float(HeadSpeed.mean([turning, 3 * turning]).rad_s) == pytest.approx(1.0, rel=1e-4)
-
-
-def test_calibrated_heads_turn_as_fast_as_the_clips_people():
-    torch.manual_seed(0)
-    method = FD2Talk(tiny()).eval()
-    always = torch.ones(150, dtype=torch.bool)
-    motion = torch.cat([torch.zeros(150, 64), nod(2.0, 0.1, 150), torch.zeros(150, 3)], 1)
-    clip = Clip("a", "a", torch.randn(150, 772), motion, always, always)
-    method.normalizer = calibrated_pose(method, method.normalizer, [clip], seeds=1)
-    generated = method.generate_from_features([clip.features], 150)["rotation"]
-    wanted = HeadSpeed.mean([nod(2.0, 0.1, 150)])
-    assert float(HeadSpeed.mean([generated]).rad_s) == pytest.approx(float(wanted.rad_s), rel=0.01)
+def test_speeds_are_in_radians_a_second():
+    steps = torch.tensor([0.01, 0.01, 0.01, 0.02, 0.02, 0.02, 0.02, 0.02, 0.04, 0.04, 0.04])
+    turning = torch.cat([torch.zeros(1), steps.cumsum(0)])[:, None] * torch.tensor([[0.0, 1.0, 0.0]])
+    speed = HeadSpeed.mean([turning])
+    assert (float(speed.median), float(speed.fastest)) == pytest.approx((0.5, 1.0), rel=1e-4)
+    assert speed.tail == pytest.approx(2.0, rel=1e-4)
+    both = HeadSpeed.mean([turning, 3 * turning])
+    assert (float(both.median), float(both.fastest)) == pytest.approx((1.0, 2.0), rel=1e-4)
+    assert both.times(speed) == pytest.approx(2.0, rel=1e-4)

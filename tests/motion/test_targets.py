@@ -133,7 +133,7 @@ def test_speakers_are_brought_to_one_scale(model, anatomy):
     for m in measured.material:
         torch.testing.assert_close(m.target[:, :64] @ reading, torch.zeros(200, 2), atol=1e-4, rtol=0)
     usual = float(measured.normalizer.pose_filter) * 0.03
-    assert usual == pytest.approx((0.1 + 0.05 + 0.001) / 3, rel=0.1)
+    assert usual == pytest.approx((0.1 + 0.05) / 2, rel=0.1)  # who sits still does not count
     again = torch.cat([m.mirrored[:, :64] @ expression_mirror(model) for m in measured.material])
     torch.testing.assert_close(again, torch.cat([m.target[:, :64] for m in measured.material]), atol=0.02, rtol=0.02)
 

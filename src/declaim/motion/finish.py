@@ -9,9 +9,10 @@ from torch import Tensor
 from declaim.errors import ConfigError
 from declaim.face.layouts import N_EXPRESSION
 from declaim.motion.config import MotionConfig
+from declaim.motion.liveliness import enlivened
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.silence import calmed
-from declaim.motion.smoothing import filtered, smoothed
+from declaim.motion.smoothing import smoothed
 
 
 def finished(
@@ -40,7 +41,7 @@ def finished(
     if active is not None:
         lips = calmed(lips, active)
     values[:, :N_EXPRESSION] = expression_scale * units.eyes.without_gaze(lips + others)
-    values[:, N_EXPRESSION:] = pose_scale * filtered(values[:, N_EXPRESSION:], units.pose_filter)
+    values[:, N_EXPRESSION:] = pose_scale * enlivened(values[:, N_EXPRESSION:], units.pose_filter, units.pose_contrast)
     return values
 
 

@@ -16,6 +16,8 @@ from declaim.pretrained import load_tensors, save_tensors
 NORMALIZER_FILE = "normalizer.safetensors"
 EYES = "eyes"
 """Field whose tensors are saved as ``eyes.NAME``."""
+NO_CONTRAST = torch.tensor([0.0, 1.0])
+"""A `Normalizer.pose_contrast` that changes nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class Normalizer:
         opening: ``b @ opening`` is the opening of the mouth in its standard deviations.
         pose_filter: what the pose is convolved with in the end: it gives heads the speed that people's have, at every
             frequency (`declaim.motion.calibrate`).
+        pose_contrast: how much larger nods are made in lively moments than in calm ones
+            (`declaim.motion.liveliness.enlivened`).
         eyes: when and how people blink, where they look.
     """
 
@@ -43,6 +47,7 @@ class Normalizer:
     lip_factor: Float[Tensor, "expression rows"]
     opening: Float[Tensor, " expression"]
     pose_filter: Float[Tensor, " taps"]
+    pose_contrast: Float[Tensor, " 2"]
     eyes: Eyes
 
     @classmethod
@@ -51,7 +56,7 @@ class Normalizer:
         eye = torch.eye(N_EXPRESSION)
         return cls(
             torch.zeros(speech_dim), torch.ones(speech_dim), torch.zeros(dim), torch.ones(dim),
-            eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), torch.ones(1), Eyes.identity(),
+            eye[:, :8].clone(), eye[:, :8].clone(), eye[0].clone(), torch.ones(1), NO_CONTRAST, Eyes.identity(),
         )  # fmt: skip
 
     def to(self, device: torch.device | str) -> "Normalizer":
@@ -127,6 +132,7 @@ class Normalizer:
         """
         eyes = [f"{EYES}.{field.name}" for field in fields(Eyes)]
         own = [field.name for field in fields(cls) if field.name != EYES]
+        tensors = {"pose_contrast": NO_CONTRAST, **tensors}  # folders made before there was one
         if set(tensors) != {*own, *eyes}:
             raise CheckpointError(f"{origin} holds {sorted(tensors)}, expected {sorted([*own, *eyes])}")
         return cls(

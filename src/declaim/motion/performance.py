@@ -17,6 +17,7 @@ from declaim.diffusion.windows import Window
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.motion.eyes import LivingEyes
 from declaim.motion.finish import check_scales, finished
+from declaim.motion.liveliness import REACH as LIVELINESS
 from declaim.motion.silence import CONTEXT, settled_frames
 from declaim.motion.smoothing import reach_frames
 
@@ -53,7 +54,7 @@ class Performance:
         self._visited = method.visited(steps)
         self._scales = {"pose_scale": pose_scale, "expression_scale": expression_scale}
         self._eyes = LivingEyes(units.eyes, seed, gaze_scale=expression_scale, blink_scale=blink_scale)
-        smoothing = max(len(units.pose_filter) // 2, reach_frames(config.face_smoothing))
+        smoothing = max(len(units.pose_filter) // 2, LIVELINESS, reach_frames(config.face_smoothing))
         self._held_back = max(smoothing, units.eyes.ahead)
         self._behind = max(smoothing, CONTEXT)
         self._normal, self._active = torch.zeros(0, FACE64.dim), torch.zeros(0, dtype=torch.bool)
@@ -72,10 +73,12 @@ class Performance:
             last: nothing comes after it: every row is finished.
         """
         method, was_training = self.method, self.method.training
-        method.eval()
+        if was_training:
+            method.eval()
         known = self._normal[len(self._normal) - (window.start - window.begin) :]
         normal = method.sample(method.normalizer.normal_speech(features), known, window, self._visited, self.seed)
-        method.train(was_training)
+        if was_training:
+            method.train()
         self._normal, self._active = torch.cat([self._normal, normal]), torch.cat([self._active, active])
         self._eyes.listen(active, last=last)
         return self._finish(last)

@@ -19,9 +19,14 @@ def smoothed(values: Float[Tensor, "frames columns"], sigma: float) -> Float[Ten
     """
     if sigma <= 0.0:
         return values
+    return filtered(values, gaussian(sigma))
+
+
+def gaussian(sigma: float) -> Float[Tensor, " taps"]:
+    """Kernel of `reach_frames` to either side, of sum 1; ``sigma`` is above 0."""
     reach = reach_frames(sigma)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
-    return filtered(values, kernel / kernel.sum())
+    return kernel / kernel.sum()
 
 
 def filtered(

@@ -15,6 +15,8 @@ REACH = 12
 """Frames to either side of the filter: it tells frequencies 1 Hz apart."""
 MOST = 4.0
 """Greatest gain at a frequency: what is hardly there cannot be made from nothing."""
+SLOWEST = 1e-6
+"""Speeds below this, rad/s, are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,17 +25,30 @@ class HeadSpeed:
 
     Attributes:
         spectrum: `speed_spectrum`.
-        rad_s: mean angular speed.
+        median: angular speed that half of the frames exceed, rad/s.
+        fastest: angular speed that a tenth of the frames exceed, rad/s.
     """
 
     spectrum: Float[Tensor, " frequencies"]
-    rad_s: Float[Tensor, ""]
+    median: Float[Tensor, ""]
+    fastest: Float[Tensor, ""]
 
     @classmethod
     def mean(cls, rotations: Sequence[Float[Tensor, "_ 3"]]) -> "HeadSpeed":
         """Mean over clips of two frames or more, each counting the same; rotations around rest, rad."""
-        speeds = [rotation.diff(dim=0).norm(dim=1).mean() * float(FPS) for rotation in rotations]
-        return cls(torch.stack([speed_spectrum(r) for r in rotations]).mean(0), torch.stack(speeds).mean())
+        speeds = [rotation.diff(dim=0).norm(dim=1) * float(FPS) for rotation in rotations]
+        median, fastest = (torch.stack([s.quantile(share) for s in speeds]).mean() for share in (0.5, 0.9))
+        return cls(torch.stack([speed_spectrum(r) for r in rotations]).mean(0), median, fastest)
+
+    @property
+    def tail(self) -> float:
+        """How much faster quick moments are than usual ones."""
+        return float(self.fastest / self.median.clamp(min=SLOWEST))
+
+    def times(self, other: "HeadSpeed") -> float:
+        """How many times faster than ``other``: mean of median and fastest tenth, in logarithms."""
+        ratios = [a / b.clamp(min=SLOWEST) for a, b in ((self.median, other.median), (self.fastest, other.fastest))]
+        return float((ratios[0] * ratios[1]).sqrt())
 
 
 def speed_spectrum(rotation: Float[Tensor, "frames 3"]) -> Float[Tensor, " frequencies"]:
