@@ -92,16 +92,18 @@ class Head3D:
             return torch.arange(len(self.rest))
         raise ConfigError(f"the head has no region {name!r}; it has {', '.join(REGIONS)}")
 
-    def shape(self, arkit: Float[Tensor, "*batch 52"], region: str = "all") -> Float[Tensor, "*batch region 3"]:
+    def shape(
+        self, arkit: Float[Tensor, "*batch 52"], chosen: Int[Tensor, " chosen"] | None = None
+    ) -> Float[Tensor, "*batch chosen 3"]:
         """The head's vertices with these coefficients, not turned, in cm.
 
         Args:
             arkit: ARKit coefficients, Apple's order.
-            region: whose vertices are wanted.
+            chosen: which vertices; all if None.
         """
-        chosen = slice(None) if region == "all" else self.region(region)
-        offset: Tensor = arkit @ self.units[:, chosen].flatten(1)
-        return self.rest[chosen] + offset.reshape(*arkit.shape[:-1], -1, 3)
+        which = slice(None) if chosen is None else chosen
+        offset: Tensor = arkit @ self.units[:, which].flatten(1)
+        return self.rest[which] + offset.reshape(*arkit.shape[:-1], -1, 3)
 
     def vertices(
         self,

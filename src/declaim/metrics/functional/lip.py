@@ -4,6 +4,8 @@ Points are those of the face model or the tracker in the head frame: centimetres
 z toward the viewer (head rotation and translation taken out).
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -46,14 +48,20 @@ STEADY = (
 """Points that speech hardly moves: eye corners, tip of the nose, upper half of the face's outline."""
 
 
-def mouth_opening(points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, "*batch"]:
-    """Vertical gap between the inner lips, at least 0: mean over the three middle pairs of points, cm.
+def mouth_opening(
+    points: Float[Tensor, "*batch points 3"], upper: Sequence[int] = MIDDLE_UPPER, lower: Sequence[int] = MIDDLE_LOWER
+) -> Float[Tensor, "*batch"]:
+    """Vertical gap between the inner lips, at least 0: mean over the middle pairs of points, cm.
 
     Along y alone, because a lower lip that lies further back opens nothing; lips that overlap are closed lips. Turn
     tracked points into the head frame first (`FaceModel.pose_free`). The tracker sees closed lips 0 to 0.1 cm apart.
+
+    Args:
+        points: the tracker's points or the face model's, or another head's vertices.
+        upper: points of the upper lip's inner edge.
+        lower: the points below them.
     """
-    upper, lower = points[..., list(MIDDLE_UPPER), 1], points[..., list(MIDDLE_LOWER), 1]
-    return (upper - lower).clamp(min=0).mean(-1)
+    return (points[..., list(upper), 1] - points[..., list(lower), 1]).clamp(min=0).mean(-1)
 
 
 def face_height(points: Float[Tensor, "*batch points 3"]) -> Float[Tensor, ""]:
@@ -89,31 +97,41 @@ def lmd(generated: Float[Tensor, "frames points 3"], truth: Float[Tensor, "frame
     return result
 
 
-def lve(generated: Float[Tensor, "frames points 3"], truth: Float[Tensor, "frames points 3"]) -> Float[Tensor, ""]:
-    """Lip vertex error: mean over frames of the largest lip point's distance, in the points' unit (cm)."""
+def lve(
+    generated: Float[Tensor, "frames points 3"], truth: Float[Tensor, "frames points 3"], lips: Sequence[int] = LIPS
+) -> Float[Tensor, ""]:
+    """Lip vertex error: mean over frames of the largest distance of a point in ``lips``, in the points' unit (cm)."""
     _same_shape(generated, truth)
-    lips = list(LIPS)
-    result: Tensor = torch.linalg.vector_norm((generated - truth)[:, lips], dim=-1).amax(-1).mean()
+    result: Tensor = torch.linalg.vector_norm((generated - truth)[:, list(lips)], dim=-1).amax(-1).mean()
     return result
 
 
-def mod(generated: Float[Tensor, "frames points 3"], truth: Float[Tensor, "frames points 3"]) -> Float[Tensor, ""]:
+def mod(
+    generated: Float[Tensor, "frames points 3"],
+    truth: Float[Tensor, "frames points 3"],
+    upper: Sequence[int] = MIDDLE_UPPER,
+    lower: Sequence[int] = MIDDLE_LOWER,
+) -> Float[Tensor, ""]:
     """Mouth opening difference: mean absolute difference of :func:`mouth_opening`, in the points' unit (cm)."""
     _same_shape(generated, truth)
-    result: Tensor = (mouth_opening(generated) - mouth_opening(truth)).abs().mean()
+    result: Tensor = (mouth_opening(generated, upper, lower) - mouth_opening(truth, upper, lower)).abs().mean()
     return result
 
 
-def fdd(generated: Float[Tensor, "frames points 3"], truth: Float[Tensor, "frames2 points 3"]) -> Float[Tensor, ""]:
+def fdd(
+    generated: Float[Tensor, "frames points 3"],
+    truth: Float[Tensor, "frames2 points 3"],
+    upper_face: Sequence[int] = UPPER_FACE,
+) -> Float[Tensor, ""]:
     """Upper-face dynamics deviation, in the points' unit (cm); positive where the truth is livelier.
 
-    Mean over the points of eyes, irises and brows of the temporal standard deviation of their position (root of the
-    variance summed over x, y and z), truth minus generated. The two may differ in length.
+    Mean over the points ``upper_face`` (eyes, irises and brows) of the temporal standard deviation of their position
+    (root of the variance summed over x, y and z), truth minus generated. The two may differ in length.
     """
-    upper = list(UPPER_FACE)
+    chosen = list(upper_face)
 
     def liveliness(points: Tensor) -> Tensor:
-        return points[:, upper].var(dim=0, unbiased=False).sum(-1).sqrt()
+        return points[:, chosen].var(dim=0, unbiased=False).sum(-1).sqrt()
 
     result: Tensor = (liveliness(truth) - liveliness(generated)).mean()
     return result
