@@ -5,7 +5,8 @@ declaim generate me.jpg hello.wav --method diffposetalk --weights RUN/weights
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +19,10 @@ from declaim.data.sampling import cut
 from declaim.face.layouts import FACE64
 from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import DiffPoseTalk, DiffPoseTalkConfig, StyleConfig, default, paper, tiny
-from declaim.methods.diffposetalk.method import Reference
+from declaim.methods.diffposetalk.method import LEAST_FRAMES, Reference
+from declaim.motion.manner import Manner, manner_of
 from declaim.motion.method import MotionMethod
+from declaim.motion.style import Style
 from declaim.recipes.base import Settings
 from declaim.recipes.motion import HELD_OUT, TINY, Clip, MotionData, MotionTask, Prepared, prepare
 from declaim.train.config import TrainConfig
@@ -104,8 +107,62 @@ class DiffPoseTalkTask(MotionTask):
         if method.config.style.kind == "encoder":
             clips = [c for c in [*self._material.held, *self._material.learnt] if c.speaker == clip.speaker]
             seen = next((c for c in clips if _name(c) != _name(clip)), clip)
-            method = method.with_style(method.style_of(Motion(seen.motion, FACE64, valid=seen.valid)))
+            method = method.with_style(_style(method, seen, seen.name))
         return super().take(method, clip, seed)
+
+    def save(self, module: nn.Module, folder: Path, card: str) -> None:
+        """Name some styles, bring head motion to people's, and write a folder for ``--weights``."""
+        assert isinstance(module, DiffPoseTalk)
+        if module.config.style.kind == "encoder":
+            named = named_styles(self._material, FaceModel.from_pretrained())
+            licences = {record.name: record.licence for record in self.clips}
+            lines = [
+                f"| {name} | {clip.speaker}, {licences[clip.name]} | {why} |" for name, (clip, why) in named.items()
+            ]
+            card = "\n".join(
+                [card, "Named styles:", "", "| style | footage | chosen for |", "|---|---|---|", *lines, ""]
+            )
+            module.styles = {name: _style(module, clip, name) for name, (clip, _) in named.items()}
+        super().save(module, folder, card)
+
+
+MANNERS: Mapping[str, tuple[str, Callable[[Manner], float]]] = {
+    "calm": ("the slowest head", lambda manner: -manner.speed_deg_s),
+    "lively": ("the fastest head", lambda manner: manner.speed_deg_s),
+    "nodding": ("the most nods", lambda manner: manner.nods),
+    "broad": ("the widest movements of the mouth", lambda manner: manner.mouth_cm),
+    "reserved": ("the smallest movements of the mouth", lambda manner: -manner.mouth_cm),
+}
+"""Named styles: what a clip is chosen for, and by which figure."""
+
+
+def named_styles(material: Prepared, model: FaceModel) -> dict[str, tuple[Clip, str]]:
+    """A clip for every name of `MANNERS` and why it was chosen; clips whose licence is doubtful are left out.
+
+    Every clip serves once; those of 4 s and more come first.
+    """
+    sure = {record.name for record in material.records if not {"uncertain", "?"} & set(_words(record.licence))}
+    clips = [clip for clip in material.learnt if clip.name in sure and int(clip.valid.sum()) >= LEAST_FRAMES]
+    clips = [clip for clip in clips if len(clip.motion) >= 100] or clips
+    manners = {clip.name: manner_of(_motion(clip), model) for clip in clips}
+    chosen: dict[str, tuple[Clip, str]] = {}
+    for name, (why, figure) in MANNERS.items():
+        spare = [clip for clip in clips if clip not in [taken for taken, _ in chosen.values()]]
+        if spare:
+            chosen[name] = max(spare, key=lambda clip: figure(manners[clip.name])), why
+    return chosen
+
+
+def _words(licence: str | None) -> list[str]:
+    return (licence or "?").replace("?", " ? ").replace(",", " ").replace(")", " ").split()
+
+
+def _motion(clip: Clip) -> Motion:
+    return Motion(clip.motion, FACE64, valid=clip.valid)
+
+
+def _style(method: DiffPoseTalk, clip: Clip, source: str) -> Style:
+    return method.style_of(_motion(clip), source)
 
 
 def vertex_factor(model: FaceModel) -> Float[Tensor, "expression rows"]:

@@ -15,7 +15,7 @@ from declaim.diffusion.guidance import incremental_weights, independent_weights
 from declaim.diffusion.noise import frame_noise, row_generators
 from declaim.diffusion.parameterization import q_sample
 from declaim.diffusion.windows import Window
-from declaim.errors import ConfigError, DeclaimWarning
+from declaim.errors import CheckpointError, ConfigError, DeclaimWarning
 from declaim.face.anatomy import Anatomy
 from declaim.face.layouts import FACE64
 from declaim.face.model import FaceModel
@@ -24,6 +24,7 @@ from declaim.methods.diffposetalk.network import Branch, Guided, StyleDenoiser, 
 from declaim.methods.diffposetalk.objective import motion_losses, nt_xent, total
 from declaim.motion.draws import draw
 from declaim.motion.finish import check_scales
+from declaim.motion.manner import manner_of
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.sampling import joined, sample_window
@@ -201,10 +202,11 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
         seen = int(valid.sum())
         if seen < LEAST_FRAMES:
             raise ConfigError(
-                f"a style needs {LEAST_FRAMES / FPS:g} s of a face in motion, and this has {float(seen / FPS):.1f} s; "
+                f"a style needs {float(LEAST_FRAMES / FPS):g} s of a face in motion, and this has {float(seen / FPS):.1f} s; "
                 "give a longer clip"
             )
-        target = motion_target(motion.values, valid, Anatomy.of(FaceModel.from_pretrained()), self.normalizer.eyes)
+        model = FaceModel.from_pretrained()
+        target = motion_target(motion.values, valid, Anatomy.of(model), self.normalizer.eyes)
         size = min(self.config.style.frames, len(target))
         starts = torch.linspace(0, len(target) - size, -(-len(target) // size)).round().long().tolist()
         parts = torch.stack([self.normalizer.normal_motion(target)[s : s + size] for s in starts])
@@ -213,7 +215,7 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
         self.eval()
         codes = self.style_encoder(parts, masks)[masks.any(1)]
         self.train(training)
-        return Style(codes.mean(0).clone(), self.style_key, source, seen / float(FPS))
+        return Style(codes.mean(0).clone(), self.style_key, source, seen / float(FPS), manner_of(motion, model))
 
     def with_style(
         self, style: Style | None, *, speech_guidance: float | None = None, style_guidance: float | None = None
@@ -251,11 +253,18 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
             style.save(folder / STYLES_FOLDER / f"{name}.safetensors")
 
     def load_parts(self, folder: Path) -> None:
-        """Read the named styles, and wear the one that the configuration names."""
+        """Read the named styles, and wear the one that the configuration names.
+
+        Raises:
+            CheckpointError: a style is damaged or of another encoder, or the default one is not there.
+        """
         for path in sorted((folder / STYLES_FOLDER).glob("*.safetensors")):
             self.styles[path.stem] = Style.load(path)
             self.styles[path.stem].check_encoder(self.style_key)
-        self.style = self.styles[self.config.default_style] if self.config.default_style else None
+        wanted = self.config.default_style
+        if wanted and wanted not in self.styles:
+            raise CheckpointError(f"{folder} lacks the style {wanted!r}, which its settings name as the default")
+        self.style = self.styles.get(wanted)
 
     # --- inference ---------------------------------------------------------------------------------------------------
 
