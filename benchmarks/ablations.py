@@ -9,24 +9,15 @@ test. ``--judge FOLDER`` adds one (``declaim train sync-expert --set train.seed=
 
 import argparse
 import json
-import math
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
 
 import torch
-from torch import Tensor
 
-from benchmarks.report import markdown
-from declaim.data.corpus import ClipRecord, Corpus
+from declaim.data.corpus import Corpus
 from declaim.errors import DeclaimError
-from declaim.evaluation.judging.performance import Performance, Reference
-from declaim.evaluation.judging.scores import sync_scores
 from declaim.face.model import FaceModel
 from declaim.methods.fd2talk import FD2Talk
-from declaim.metrics.functional import lip, motion
 from declaim.pretrained import atomic_file
 from declaim.recipes.fd2talk import RECIPE
 from declaim.recipes.motion import first_of_each
@@ -46,77 +37,6 @@ def trained(corpus: Path, runs: Path, preset: str, seed: int, steps: int) -> Pat
         changes = [f"train.steps={steps}", "train.warmup=40", f"train.seed={seed}"]
         run_recipe(RECIPE, overridden(RECIPE.presets[preset], changes), corpus, run, command="benchmarks.ablations")
     return run / "weights"
-
-
-class Judge:
-    """Scores takes of one clip.
-
-    Args:
-        corpus: the clip's.
-        clip: the clip.
-        experts: sync experts by name.
-        model: the face model.
-    """
-
-    def __init__(self, corpus: Corpus, clip: ClipRecord, experts: dict[str, SyncExpert], model: FaceModel) -> None:
-        self.reference, self.experts, self.model = Reference.of(corpus, clip, model), experts, model
-        encoders = {expert.config.encoder for expert in experts.values()}
-        self.features = {name: corpus.features(clip, name) for name in encoders}
-
-    def alone(self, take: Performance) -> Scores:
-        """Scores of one take."""
-        frames = min(len(take), len(self.reference))
-        take, ref = take.cut(frames), self.reference.cut(frames)
-        found: dict[str, float | None] = {
-            "mouth correlation": float(lip.mouth_correlation(take.opening, ref.truth.opening)),
-            "head turn, deg": math.degrees(float(motion.spread(take.turns))),
-            "Beat Align": motion.beat_align(ref.onsets, motion.motion_beats_s(take.turns)),
-        }
-        for name, expert in self.experts.items():
-            synced, _ = sync_scores(expert, self.features[expert.config.encoder], take, valid=take is ref.truth)
-            found |= {f"LSE-C{name}": synced["lse_c"], f"LSE-D{name}": synced["lse_d"]}
-        return {name: value for name, value in found.items() if value is not None}
-
-    def takes(self, method: FD2Talk, seeds: Sequence[int]) -> list[Scores]:
-        """Scores of every take, and how far their heads are apart."""
-        heard, made = self.features[method.config.encoder], []
-        turns: list[Tensor] = []
-        for seed in seeds:
-            values = method.generate_from_features([heard], len(heard), active=self.active(len(heard)), seed=seed)
-            take = Performance.of(values, self.model)
-            made.append(self.alone(take))
-            turns.append(take.turns)
-        if len(turns) > 1:
-            made.append({"Diversity, deg": math.degrees(float(motion.diversity_over_takes(torch.stack(turns))))})
-        return made
-
-    def active(self, frames: int) -> Tensor:
-        """Frames that hold speech, as many as asked for."""
-        speaking = self.reference.speaking
-        return torch.nn.functional.pad(speaking[:frames], (0, max(frames - len(speaking), 0)))
-
-
-def by_speaker(scored: Iterator[tuple[str, Scores]]) -> Scores:
-    """Means of speakers' means."""
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for speaker, scores in scored:
-        for name, value in scores.items():
-            found[name][speaker].append(value)
-    return {name: fmean(fmean(values) for values in speakers.values()) for name, speakers in found.items()}
-
-
-def table(rows: dict[str, list[Scores]]) -> str:
-    """Means over training seeds, with the lowest and the highest."""
-    names = list(rows["default"][0])
-    lines = []
-    for row, scores in rows.items():
-        cells = []
-        for name in names:
-            values = [s[name] for s in scores if name in s]
-            spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
-            cells.append(f"{fmean(values):.3f}{spread}" if values else "-")
-        lines.append((row, *cells))
-    return markdown(("", *names), lines)
 
 
 def main(arguments: list[str] | None = None) -> int:

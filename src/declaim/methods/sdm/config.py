@@ -108,12 +108,14 @@ class SDMConfig(MotionConfig):
     """Sampling steps after which the lips are settled."""
 
     @model_validator(mode="after")
-    def _modes_fit_windows(self) -> "SDMConfig":
+    def _fits(self) -> "SDMConfig":
         if self.pose is not None and self.new % self.pose.mode_frames:
             raise ValueError(
                 f"a window has {self.new} new frames (frames - prefix - ahead), which pose modes of "
                 f"{self.pose.mode_frames} frames do not divide; change pose.mode_frames or frames"
             )
+        if self.pose is None and self.rhythm is None:
+            raise ValueError("both branches are left out; keep pose or rhythm")
         if self.start_step is not None and self.start_step >= self.diffusion_steps:
             raise ValueError(f"start_step is {self.start_step}; the process has {self.diffusion_steps} steps")
         return self

@@ -41,6 +41,21 @@ INDEPENDENCE = {"decorrelated": independence_loss, "printed": printed_independen
 
 
 @dataclass(frozen=True, eq=False)
+class Heard:
+    """What the branches made of speech.
+
+    Attributes:
+        frames: how many.
+        content: by the content encoder; None without the pose branch.
+        rhythm: latents of the rhythmic motion; None without that branch.
+    """
+
+    frames: int
+    content: Float[Tensor, "batch frames dim"] | None
+    rhythm: Float[Tensor, "batch frames latent"] | None
+
+
+@dataclass(frozen=True, eq=False)
 class Guess:
     """What the two branches make of the frames after the prefix, normalised.
 
@@ -112,7 +127,7 @@ class SDM(MotionMethod[SDMConfig]):
         seeds = torch.randint(2**62, (len(motion),)) if seeds is None else seeds
         masks = (mask, mask if pose_mask is None else pose_mask)
         after = (masks[0][:, config.prefix :], masks[1][:, config.prefix :])
-        heard, x0 = units.normal_speech(speech), units.normal_motion(motion)
+        heard, x0 = self.hear(units.normal_speech(speech)), units.normal_motion(motion)
         losses = {"reg": x0.new_zeros(()), "mode": x0.new_zeros(()), "ind": x0.new_zeros(())}
         modes = None
         if config.pose is not None:
@@ -172,7 +187,7 @@ class SDM(MotionMethod[SDMConfig]):
 
     def _boundary_loss(
         self,
-        heard: Float[Tensor, "batch frames features"],
+        heard: Heard,
         x0: Float[Tensor, "batch frames dim"],
         drawn: Draws,
         masks: Masks,
@@ -182,13 +197,14 @@ class SDM(MotionMethod[SDMConfig]):
         """How badly the boundary predictor tells real motion from a take's first guess, both noised alike."""
         with torch.no_grad():
             pair = self._real_and_guessed(heard, x0, seeds)
-        eps = drawn.eps[:, self.config.prefix :]
+        first = self.config.prefix
+        eps, mask = drawn.eps[:, first:], (masks[0] & masks[1])[:, first:]
         logits = [self.boundary(q_sample(x, eps, drawn.levels[:, 0]), drawn.steps[:, 0]) for x in pair]
-        return boundary_loss(logits[0], logits[1], (masks[0] & masks[1]).all(1))
+        return boundary_loss(logits[0], logits[1], mask)
 
     def _real_and_guessed(
         self,
-        heard: Float[Tensor, "batch frames features"],
+        heard: Heard,
         x0: Float[Tensor, "batch frames dim"],
         seeds: Int64[Tensor, " batch"],
     ) -> tuple[Float[Tensor, "batch after dim"], Float[Tensor, "batch after dim"]]:
@@ -218,13 +234,13 @@ class SDM(MotionMethod[SDMConfig]):
             seeds: of the sequences.
         """
         units = self.normalizer
-        pair = self._real_and_guessed(units.normal_speech(speech), units.normal_motion(motion), seeds)
+        pair = self._real_and_guessed(self.hear(units.normal_speech(speech)), units.normal_motion(motion), seeds)
         eps = row_noise(seeds, *pair[0].shape[1:])
         looked_at = steps_to_visit(self.schedule, "ddim", min(LOOKED_AT, len(self.schedule)))[::-1]
         margins = []
         for step in looked_at:
             steps, level = torch.full((len(eps),), step), self.schedule.at(step)
-            sure = [self.boundary(q_sample(x, eps, level), steps).sigmoid() for x in pair]
+            sure = [self.boundary(q_sample(x, eps, level), steps).sigmoid().mean(1) for x in pair]
             margins.append(sure[0] - sure[1])
         places = [boundary_step(row, self.config.boundary_threshold) for row in torch.stack(margins, 1).tolist()]
         return sum(looked_at[place] for place in places) / len(places)
@@ -239,9 +255,18 @@ class SDM(MotionMethod[SDMConfig]):
 
     # --- inference ---------------------------------------------------------------------------------------------------
 
+    def hear(self, speech: Float[Tensor, "batch frames features"]) -> Heard:
+        """What the branches make of normalised speech features: it does not depend on the take."""
+        first = speech.shape[2] - self.config.prosody_dim
+        return Heard(
+            speech.shape[1],
+            None if self.config.pose is None else self.pose.content(speech[..., :first]),
+            None if self.config.rhythm is None else self.rhythm(speech[..., first:]),
+        )
+
     def guess(
         self,
-        heard: Float[Tensor, "batch frames features"],
+        heard: Heard,
         known: Float[Tensor, "batch prefix dim"],
         modes: Float[Tensor, "batch modes mode"] | None,
         units: Normalizer,
@@ -249,23 +274,22 @@ class SDM(MotionMethod[SDMConfig]):
         """The two branches' motion for the frames after the prefix.
 
         Args:
-            heard: normalised speech features of all frames.
+            heard: of all frames.
             known: normalised motion of the prefix.
             modes: pose modes of the frames after it; None without that branch.
             units: the normalizer, on the tensors' device.
         """
-        first, prosody = known.shape[1], self.config.prosody_dim
-        nothing = heard.new_zeros(len(heard), heard.shape[1] - first, known.shape[2])
-        pose, rhythm, pose_latent, rhythm_latent = nothing, nothing, None, None
-        if modes is not None:
-            content = self.pose.content(heard[..., :-prosody])[:, first:]
-            last = known[:, -1] - units.lips_of(known[:, -1])
-            pose_latent = self.pose(content, self.pose.encode(last), modes)
-            pose = self.pose.decode(pose_latent)
+        first = known.shape[1]
+        pose = rhythm = known.new_zeros(len(known), heard.frames - first, known.shape[2])
+        pose_latent = rhythm_latent = None
+        if heard.content is not None and modes is not None:
+            content, last = heard.content[:, first:], known[:, -1]
+            pose_latent = self.pose(content, self.pose.encode(last - units.lips_of(last)), modes)
+            rest = self.pose.decode(pose_latent)
             lips = units.from_lip_coordinates(self.pose.lips(content))
-            pose = pose - units.lips_of(pose) + functional.pad(lips, (0, pose.shape[-1] - N_EXPRESSION))
-        if self.config.rhythm is not None:
-            rhythm_latent = self.rhythm(heard[..., -prosody:])[:, first:]
+            pose = rest - units.lips_of(rest) + functional.pad(lips, (0, rest.shape[-1] - N_EXPRESSION))
+        if heard.rhythm is not None:
+            rhythm_latent = heard.rhythm[:, first:]
             rhythm = self.rhythm.decode(rhythm_latent)
         return Guess(pose, rhythm, pose_latent, rhythm_latent)
 
@@ -290,7 +314,7 @@ class SDM(MotionMethod[SDMConfig]):
         if config.pose is not None:
             each = config.pose.mode_frames
             modes = frame_noise(seed, MODES, window.start // each, -(-window.end // each), config.pose.mode)[None]
-        guess = self.guess(heard[None], finished[None], modes, self.normalizer)
+        guess = self.guess(self.hear(heard[None]), finished[None], modes, self.normalizer)
         noise = frame_noise(seed, 0, window.start, window.end, FACE64.dim)
         noise = noise + (config.lip_temperature - 1.0) * lips_of(noise)
         shallow = config.shallow and config.start_step is not None

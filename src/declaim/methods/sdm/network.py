@@ -157,7 +157,7 @@ class ShallowDenoiser(nn.Module):
 
 
 class BoundaryPredictor(nn.Module):
-    """Tells noised real motion from the branches' noised motion, knowing the step (section 3.3; DiffSinger).
+    """Tells frames of noised real motion from the branches' noised motion, knowing the step (section 3.3; DiffSinger).
 
     Args:
         columns: of the motion.
@@ -174,7 +174,7 @@ class BoundaryPredictor(nn.Module):
 
     def forward(
         self, x_t: Float[Tensor, "batch frames columns"], step: Int[Tensor, " batch"]
-    ) -> Float[Tensor, " batch"]:
-        """Logit of "real", the mean over the frames."""
+    ) -> Float[Tensor, "batch frames"]:
+        """Logit of "real" of every frame."""
         logits: Tensor = self.leave(self.conv(self.enter(x_t) + self.step(step)[:, None]))
-        return logits[..., 0].mean(1)
+        return logits[..., 0]

@@ -160,16 +160,15 @@ def mode_loss(
 
 
 def boundary_loss(
-    real: Float[Tensor, " batch"], guessed: Float[Tensor, " batch"], counts: Bool[Tensor, " batch"]
+    real: Float[Tensor, "batch frames"], guessed: Float[Tensor, "batch frames"], mask: Bool[Tensor, "batch frames"]
 ) -> Float[Tensor, ""]:
     """Cross-entropy of telling noised real motion from the branches' noised motion, from logits of "real".
 
     Args:
         real: logits of noised real motion.
         guessed: logits of the branches' noised motion.
-        counts: sequences that are whole: padding and heads that are kept still would give the real ones away.
+        mask: frames that count: padding and heads that are kept still would give the real ones away.
 
     Paper: DiffSinger (Liu et al. 2022), section 3.3, boundary prediction.
     """
-    missed = 0.5 * (functional.softplus(-real) + functional.softplus(guessed))
-    return (missed * counts).sum() / counts.sum().clamp(min=1)
+    return masked_mean(0.5 * (functional.softplus(-real) + functional.softplus(guessed))[..., None], mask)
