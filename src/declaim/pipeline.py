@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from declaim.data.styles import in_style
 from declaim.errors import ConfigError
 from declaim.media import read_audio, write_video
 from declaim.motion.casting import Cast
+from declaim.motion.style import Style
 from declaim.motion.takes import performances
 from declaim.registry import RENDERERS, resolve
 from declaim.render.portrait import load_portrait
@@ -92,6 +94,9 @@ class TalkingHead:
         weights: str | Path | None = None,
         lips: str | None = None,
         head: str | None = None,
+        style: Style | str | Path | None = None,
+        speech_guidance: float | None = None,
+        style_guidance: float | None = None,
     ) -> "TalkingHead":
         """Load a method's weights and build a renderer.
 
@@ -101,14 +106,20 @@ class TalkingHead:
             weights: a saved folder; None for the weights that ship with declaim.
             lips: another method for the lips: ``METHOD`` or ``METHOD=FOLDER``.
             head: another method for head, eyes and the rest of the face.
+            style: whose manner to speak in, for methods that take styles: a name, a style file, a motion file, a video
+                of somebody who speaks, or ``"none"``; see `declaim.data.styles.find_style`.
+            speech_guidance: how much the speech guides, for methods that take styles; the weights' own if left out.
+            style_guidance: the same for the style.
 
         Raises:
-            ConfigError: unknown name, or a method without weights.
+            ConfigError: unknown name, a method without weights, or a style for a method that takes none.
+            MediaError: the style's video cannot be used.
             AssetError: a pretrained part is not on this machine (the message says how to get it).
             CheckpointError: weights of another method or version.
         """
         cast = Cast.named(method, weights, lips=lips, head=head)
-        return cls(cast.load(), resolve(RENDERERS, renderer, kind="renderer")())
+        method_in_style = in_style(cast.load(), style, speech_guidance=speech_guidance, style_guidance=style_guidance)
+        return cls(method_in_style, resolve(RENDERERS, renderer, kind="renderer")())
 
     def animate(
         self, portrait: str | Path | Portrait, speech: str | Path | Speech, *, seed: int = 0, **options: Any

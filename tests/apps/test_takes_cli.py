@@ -1,11 +1,10 @@
 """Takes, same lips, lips and head of two methods, and odd sounds, through the command line with tiny weights."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small import RATE, Squares, random_method, refused, voice, works, written
 from typer.testing import CliRunner
 
 from declaim import pipeline
@@ -23,34 +22,12 @@ from declaim.methods.fd2talk import FD2Talk, tiny
 from declaim.registry import ENCODERS, METHODS, RENDERERS
 from declaim.types import Frames, Portrait, Speech
 
-RATE = 16000
-
-
-class Loudness:
-    """A speech encoder that every machine has."""
-
-    name, dim = "loudness", 2
-
-    def encode(self, speech):
-        n = speech.n_frames
-        samples = torch.nn.functional.interpolate(speech.samples.abs()[None, None], n * 8)[0, 0]
-        return samples.view(n, 8).mean(1)[:, None].expand(n, 2).clone()
-
-
-class Squares:
-    """A renderer that draws the head's turn as a grey."""
-
-    def render(self, portrait, motion, anchor):
-        for turn in motion["rotation"][:, 1].tolist():
-            yield Frames(np.full((1, 64, 64, 3), int(128 + 500 * turn) % 256, np.uint8))
-
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Small parts in place of those that are fetched."""
-    here = "test_takes_cli"
-    monkeypatch.setitem(ENCODERS, "loudness", f"{here}:Loudness")
-    monkeypatch.setitem(RENDERERS, "squares", f"{here}:Squares")
+    monkeypatch.setitem(ENCODERS, "loudness", "small:Loudness")
+    monkeypatch.setitem(RENDERERS, "squares", "small:Squares")
     monkeypatch.setitem(METHODS, "unshipped", METHODS["fd2talk"])
     monkeypatch.setattr(generate, "ensure_assets", lambda *names, quiet: None)
     zeros = torch.zeros(3)
@@ -59,11 +36,7 @@ def small(monkeypatch):
 
 
 def weights(folder, kind, config):
-    torch.manual_seed(1)
-    made = kind(config.model_copy(update={"encoder": "loudness", "speech_dim": 2}))
-    for parameter in made.parameters():  # the last layers begin at zero
-        torch.nn.init.normal_(parameter, std=0.1)
-    made.save_pretrained(folder)
+    random_method(kind, config).save_pretrained(folder)
     return folder
 
 
@@ -71,13 +44,6 @@ def weights(folder, kind, config):
 def folders(tmp_path_factory):
     base = tmp_path_factory.mktemp("weights")
     return weights(base / "one", FD2Talk, tiny()), weights(base / "two", AudioToVisualPrior, a2v_prior.tiny())
-
-
-def voice(seconds=1.2, pitch=120.0, rate=RATE):
-    """Syllables of a buzzing voice with pauses between them."""
-    t = torch.arange(round(seconds * rate)) / rate
-    buzz = sum(torch.sin(2 * torch.pi * pitch * k * t) / k for k in range(1, 12))
-    return 0.2 * buzz * (torch.sin(2 * torch.pi * 2.5 * t) > 0)
 
 
 def music(seconds):
@@ -89,23 +55,6 @@ def music(seconds):
 @pytest.fixture
 def sound(tmp_path):
     return write_audio(tmp_path / "voice.flac", Speech(voice(), RATE))
-
-
-def works(*args):
-    result = CliRunner().invoke(app, list(map(str, args)))
-    assert result.exception is None, repr(result.exception) + result.output
-    return result.output
-
-
-def refused(kind, *args):
-    result = CliRunner().invoke(app, list(map(str, args)))
-    assert isinstance(result.exception, kind), result.output
-    assert result.exception.exit_code == 2
-    return str(result.exception)
-
-
-def written(folder):
-    return sorted(p.name for p in Path(folder).iterdir())
 
 
 # --- takes -----------------------------------------------------------------------------------------------------------
@@ -204,10 +153,11 @@ def test_lips_of_one_method_and_head_of_another(sound, folders, tmp_path):
     assert float((first["expression"] - second["expression"]).abs().max()) > 1e-3
 
 
-def test_help_lists_the_methods():
+def test_help_lists_the_methods(monkeypatch):
+    monkeypatch.delitem(METHODS, "unshipped")
     for command in ("generate", "motion"):
         said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
-        assert "speech into motion: a2v-prior, fd2talk." in said
+        assert f"speech into motion: {', '.join(sorted(METHODS))}." in said
 
 
 # --- mistakes --------------------------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from declaim.errors import CheckpointError
+from declaim.motion.manner import Manner
 from declaim.motion.style import Style
 from declaim.pretrained import load_described, save_tensors
 
-STYLE = Style(torch.linspace(-2, 2, 7), "0123abcd", "ünï clip.mp4", 12.34)
+STYLE = Style(torch.linspace(-2, 2, 7), "0123abcd", "ünï clip.mp4", 12.34, Manner(0.4, 0.05, 2.5, 5.0, 9.5))
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def test_a_style_comes_back_exactly(saved: Path) -> None:
     back = Style.load(saved)
     assert torch.equal(back.code, STYLE.code)
     assert (back.encoder, back.source, back.seconds) == (STYLE.encoder, STYLE.source, STYLE.seconds)
+    assert back.manner == STYLE.manner
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]
 
 
@@ -33,6 +35,7 @@ def test_a_style_comes_back_exactly(saved: Path) -> None:
         ({"layout": "flame"}, "has layout flame, this declaim reads face64; extract it anew"),
         ({"format_version": "9"}, "has format version 9, this declaim reads 1; extract it anew"),
         ({"seconds": "long"}, "is damaged: could not convert"),
+        ({"manner": "{}"}, "is damaged"),
     ],
 )
 def test_another_file_is_refused(saved: Path, changed: dict[str, str], sentence: str) -> None:

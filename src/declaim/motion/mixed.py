@@ -1,6 +1,7 @@
 """Lips from one performance, head, eyes and the rest of the face from another."""
 
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -66,6 +67,12 @@ class MixedMethod:
         self.lips, self.head = lips, head
         self._basis = lip_directions(model)
         self._hearing = Hearing()
+
+    def changed(self, change: Callable[[Any], Any]) -> "MixedMethod":
+        """The same with ``change`` of both methods in their places."""
+        made = copy.copy(self)
+        made.lips, made.head = change(self.lips), change(self.head)
+        return made
 
     def generate(self, speech: Speech, *, seed: int = 0, on_step: OnStep | None = None, **options: Any) -> Motion:
         """Motion for ``speech``; both methods get the same seed and options.

@@ -1,6 +1,7 @@
 """A manner of speaking as a code: taken from some seconds of one person, given to a method that takes styles."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from declaim.errors import CheckpointError
 from declaim.face.layouts import FACE64
+from declaim.motion.manner import Manner
 from declaim.pretrained import atomic_file, load_described, save_tensors
 
 FORMAT_VERSION = 1
@@ -28,12 +30,14 @@ class Style:
         encoder: hash of the weights of the style encoder that made the code; no other method understands it.
         source: name of what it was taken from: a file's name, or a person's.
         seconds: how much motion it was taken from.
+        manner: what that motion was like, if it was measured.
     """
 
     code: Float[Tensor, " dim"]
     encoder: str
     source: str
     seconds: float
+    manner: Manner | None = None
 
     def check_encoder(self, encoder: str) -> None:
         """Make sure that the style was made by the style encoder whose weights have this hash.
@@ -57,6 +61,7 @@ class Style:
         about = {
             "format_version": str(FORMAT_VERSION), "kind": KIND, "layout": FACE64.name, "encoder": self.encoder,
             "source": self.source, "seconds": repr(self.seconds),
+            **({} if self.manner is None else {"manner": json.dumps(asdict(self.manner))}),
         }  # fmt: skip
         with atomic_file(Path(path)) as partial:
             save_tensors(partial, {CODE: self.code}, about)
@@ -86,6 +91,7 @@ class Style:
         try:
             if code is None or code.ndim != 1 or not bool(torch.isfinite(code).all()):
                 raise ValueError("its code is no row of finite numbers")
-            return cls(code, about["encoder"], about["source"], float(about["seconds"]))
-        except (KeyError, ValueError) as error:
+            manner = Manner(**json.loads(about["manner"])) if "manner" in about else None
+            return cls(code, about["encoder"], about["source"], float(about["seconds"]), manner)
+        except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the style file {path} is damaged: {error}") from error

@@ -24,7 +24,10 @@ from declaim.apps.cli.options import (
     Seed,
     Size,
     SpeechArgument,
+    SpeechGuidance,
     Steps,
+    StyleGuidance,
+    StyleName,
     TakeCount,
     Weights,
     crop_choice,
@@ -39,6 +42,7 @@ from declaim.apps.cli.preflight import (
     speech_encoder,
 )
 from declaim.apps.cli.progress import report, stages
+from declaim.apps.cli.style import styled
 from declaim.apps.cli.takes import Plan, Reel
 from declaim.timebase import FPS
 
@@ -66,6 +70,9 @@ def generate(
     expression_scale: ExpressionScale = 1.0,
     blink_scale: BlinkScale = 1.0,
     steps: Steps = None,
+    style: StyleName = None,
+    speech_guidance: SpeechGuidance = None,
+    style_guidance: StyleGuidance = None,
     quiet: Quiet = False,
 ) -> None:
     """Make PORTRAIT say SPEECH.
@@ -92,7 +99,8 @@ def generate(
     chosen = resolve(RENDERERS, renderer, kind="renderer")
     reel = Reel(plan)
     with stages(quiet) as bars:
-        clips = TalkingHead(cast.load(), chosen()).takes(
+        spoken = styled(cast.load(), style, speech_guidance, style_guidance, bars, quiet=quiet)
+        clips = TalkingHead(spoken, chosen()).takes(
             portrait, read_speech(speech), plan.seeds, same_lips=same_lips, face=face_choice(face),
             crop=crop_choice(crop), size=size, on_step=bars.stage("speech to motion"),
             **_motion_options(pose_scale, expression_scale, blink_scale, steps),
@@ -121,6 +129,9 @@ def motion(
     expression_scale: ExpressionScale = 1.0,
     blink_scale: BlinkScale = 1.0,
     steps: Steps = None,
+    style: StyleName = None,
+    speech_guidance: SpeechGuidance = None,
+    style_guidance: StyleGuidance = None,
     quiet: Quiet = False,
 ) -> None:
     """Turn SPEECH into a motion file: face-model coefficients, head pose and the 52 ARKit curves.
@@ -144,8 +155,9 @@ def motion(
 
     reel = Reel(plan)
     with stages(quiet) as bars:
+        spoken = styled(cast.load(), style, speech_guidance, style_guidance, bars, quiet=quiet)
         made = performances(
-            cast.load(), read_speech(speech), plan.seeds, same_lips=same_lips, on_step=bars.stage("speech to motion"),
+            spoken, read_speech(speech), plan.seeds, same_lips=same_lips, on_step=bars.stage("speech to motion"),
             **_motion_options(pose_scale, expression_scale, blink_scale, steps),
         )  # fmt: skip
         for path, take in zip(files, made, strict=True):

@@ -11,7 +11,7 @@ import warnings
 import typer
 from rich.markup import escape
 
-from declaim.apps.cli import assets, commands, corpus, doctor, evaluate, generate, prepare, synthesize, train
+from declaim.apps.cli import assets, commands, corpus, doctor, evaluate, generate, prepare, style, synthesize, train
 from declaim.apps.cli.health import system_libraries_advice
 from declaim.apps.cli.progress import console
 from declaim.errors import CapacityError, DeclaimError, DeclaimWarning
@@ -33,6 +33,7 @@ app.command("prepare")(prepare.prepare)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(corpus.app, name="corpus", help="Show, verify, pack and import corpora.")
+app.add_typer(style.app, name="style", help="Take somebody's manner of speaking from a video; list those at hand.")
 app.add_typer(assets.app, name="assets", help="List, pull, verify and remove the pretrained parts.")
 app.command("synthesize")(synthesize.synthesize)
 app.command("doctor")(doctor.doctor)

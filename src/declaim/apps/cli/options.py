@@ -25,6 +25,22 @@ Head = Annotated[
     str | None,
     typer.Option(metavar="METHOD[=FOLDER]", help="Another method for head, eyes and the rest of the face."),
 ]
+StyleName = Annotated[
+    str | None,
+    typer.Option(
+        "--style", metavar="NAME|FILE",
+        help="Whose manner to speak in (diffposetalk): a name of [bold]declaim style list[/bold], a file of "
+        "[bold]declaim style extract[/bold], any video of somebody who speaks, or [bold]none[/bold].",
+    ),
+]  # fmt: skip
+SpeechGuidance = Annotated[
+    float | None,
+    typer.Option(help="How much the speech guides (diffposetalk): 1 as learnt \\[default: the weights' own]."),
+]
+StyleGuidance = Annotated[
+    float | None,
+    typer.Option(help="How much the style guides (diffposetalk): 1 as learnt \\[default: the weights' own]."),
+]
 TakeCount = Annotated[
     int | None,
     typer.Option(
