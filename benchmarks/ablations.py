@@ -1,10 +1,12 @@
-"""FD2Talk's ablations (its Tables 2 and 3): ``python -m benchmarks.ablations --corpus C --runs RUNS``.
+"""A paper's ablations: ``python -m benchmarks.ablations METHOD --corpus C --runs RUNS``.
 
 Trains the default and every ablation with each seed, all for the same few steps, and judges them on split ``eval``,
 every speaker one vote. Runs that are in RUNS already are not trained again.
 
-LSE is judged by the expert that ships, which also taught all runs but ``no-lip-expert``: it is partly teaching to the
-test. ``--judge FOLDER`` adds one (``declaim train sync-expert --set train.seed=1``) that taught none of them.
+- ``fd2talk``: its Tables 2 and 3. LSE is judged by the expert that ships, which also taught all runs but
+  ``no-lip-expert``: it is partly teaching to the test. ``--judge FOLDER`` adds one (``declaim train sync-expert --set
+  train.seed=1``) that taught none of them.
+- ``sdm``: its Fig. 3, and both readings of its eq. 5.
 """
 
 import argparse
@@ -14,33 +16,37 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.judge import PEOPLE, Judge, Scores, judged, people, table
 from declaim.data.corpus import Corpus
 from declaim.errors import DeclaimError
 from declaim.face.model import FaceModel
-from declaim.methods.fd2talk import FD2Talk
 from declaim.pretrained import atomic_file
-from declaim.recipes.fd2talk import RECIPE
 from declaim.recipes.motion import first_of_each
 from declaim.recipes.overrides import overridden
-from declaim.recipes.run import run_recipe
+from declaim.recipes.run import find_recipe, run_recipe
+from declaim.registry import METHODS, resolve
 from declaim.sync import SyncExpert
 
-PRESETS = ("default", "ablation-joint", "ablation-no-mask", "ablation-no-lip-expert")
-PEOPLE = "real people"
-Scores = dict[str, float]
+PRESETS = {
+    "fd2talk": ("default", "ablation-joint", "ablation-no-mask", "ablation-no-lip-expert"),
+    "sdm": (
+        "default", "ablation-no-pose", "ablation-no-rhythm", "ablation-no-shallow", "printed-independence",
+    ),
+}  # fmt: skip
 
 
-def trained(corpus: Path, runs: Path, preset: str, seed: int, steps: int) -> Path:
+def trained(name: str, corpus: Path, runs: Path, preset: str, *, seed: int, steps: int) -> Path:
     """Folder of one run's weights."""
-    run = runs / f"{preset}-{seed}"
+    run, recipe = runs / f"{preset}-{seed}", find_recipe(name)
     if not (run / "weights" / "config.json").is_file():
         changes = [f"train.steps={steps}", "train.warmup=40", f"train.seed={seed}"]
-        run_recipe(RECIPE, overridden(RECIPE.presets[preset], changes), corpus, run, command="benchmarks.ablations")
+        run_recipe(recipe, overridden(recipe.presets[preset], changes), corpus, run, command="benchmarks.ablations")
     return run / "weights"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ablations", description=__doc__.splitlines()[0])
+    parser.add_argument("method", choices=sorted(PRESETS))
     parser.add_argument("--corpus", type=Path, required=True, help="footage, prepared with the recipe's tempos")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the training runs")
     parser.add_argument("--steps", type=int, default=150)
@@ -58,14 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
     clips = corpus.select(("eval",))
     few = set(first_of_each(clips, chosen.clips))
     judges = [Judge(corpus, clip, experts, model) for clip in clips if clip.name in few]
-    people = ((j.reference.clip.speaker, j.alone(j.reference.truth)) for j in judges)
-    rows: dict[str, list[Scores]] = {PEOPLE: [by_speaker(people)]}
-    for preset in PRESETS:
+    rows: dict[str, list[Scores]] = {PEOPLE: [people(judges)]}
+    kind = resolve(METHODS, chosen.method, kind="method")
+    for preset in PRESETS[chosen.method]:
         rows[preset] = []
         for seed in chosen.seeds:
-            method = FD2Talk.from_pretrained(trained(chosen.corpus, chosen.runs, preset, seed, chosen.steps))
-            made = ((j.reference.clip.speaker, s) for j in judges for s in j.takes(method, chosen.takes))
-            rows[preset].append(by_speaker(made))
+            weights = trained(chosen.method, chosen.corpus, chosen.runs, preset, seed=seed, steps=chosen.steps)
+            rows[preset].append(judged(judges, kind.from_pretrained(weights), chosen.takes))
             print(preset, seed, json.dumps(rows[preset][-1]), flush=True)
     print(table(rows))
     if chosen.output:

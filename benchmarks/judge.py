@@ -1,6 +1,7 @@
 """Takes of corpus clips scored beside the truth, every speaker one vote: what comparisons of methods share."""
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
@@ -18,7 +19,7 @@ from declaim.face.layouts import UPPER_FACE
 from declaim.face.model import FaceModel
 from declaim.metrics.functional import lip, motion
 from declaim.sync import SyncExpert
-from declaim.timebase import FPS
+from declaim.timebase import FPS, duration_s
 
 PEOPLE = "real people"
 Scores = dict[str, float]
@@ -72,9 +73,11 @@ class Judge:
         heard, made = self.features(method.config.encoder), []
         active, turns = self.active(len(heard)), list[Tensor]()
         for seed in seeds:
+            started = time.process_time()
             values = method.generate_from_features([heard], len(heard), active=active, seed=seed, **options)
+            taken = (time.process_time() - started) * 60.0 / duration_s(len(heard))
             take = Performance.of(values, self.model)
-            made.append(self.alone(take))
+            made.append(self.alone(take) | {"processor s a minute": taken})
             turns.append(take.turns)
         if len(turns) > 1:
             made.append({"Diversity, deg": math.degrees(float(motion.diversity_over_takes(torch.stack(turns))))})
