@@ -3,6 +3,7 @@ import torch
 
 from declaim.methods.fd2talk import FD2Talk, Normalizer, default, paper, tiny
 from declaim.motion.sampling import joined
+from declaim.nn.embeddings import sinusoid
 
 
 @pytest.fixture
@@ -132,8 +133,27 @@ def test_without_the_mask_a_frame_hears_the_whole_window(band, heard):
     network = FD2Talk(config.model_copy(update={"expression": sizes})).eval().expression
     speech = features(20)[None].requires_grad_()
     block = network.blocks[0].cross_attention
-    block(torch.randn(1, 20, 16), network.listen(speech))[0, 0].sum().backward()
+    block(torch.randn(1, 20, 16), network.listen(speech).offers[0])[0, 0].sum().backward()
     assert int(speech.grad[0].any(-1).sum()) == heard
+
+
+@pytest.mark.parametrize("reach", [0, 4])
+def test_the_split_condition_is_the_condition(reach):
+    """What the speech and what the step decide add up to one projection of both, as the paper draws it."""
+    torch.manual_seed(0)
+    config = tiny()
+    sizes = config.expression.model_copy(update={"reach": reach, "layers": 2})
+    network = FD2Talk(config.model_copy(update={"expression": sizes})).eval().expression
+    x_t, step, given = torch.randn(2, 20, 64), torch.tensor([3, 17]), torch.arange(20).expand(2, -1) < 5
+    speech = torch.randn(2, 20, 772)
+    embedded = network.step(step)[:, None].expand(-1, 20, -1)
+    condition = network.condition(torch.cat([network.speech(speech), embedded], -1))
+    x = network.enter(torch.cat([x_t, given[..., None].float()], -1))
+    x = x + (condition if reach else sinusoid(torch.arange(20.0), x.shape[2]))
+    for block in network.blocks:
+        x = block(x, condition)
+    wanted = network.leave(network.norm(x))
+    torch.testing.assert_close(network(x_t, step, network.listen(speech), given), wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_paper_numbers():

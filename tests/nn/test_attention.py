@@ -37,6 +37,15 @@ def test_attention_equals_the_formula():
     torch.testing.assert_close(attention(x, context)[0], expected)
 
 
+def test_what_is_added_to_all_of_a_context_is_shared_by_all_frames():
+    torch.manual_seed(0)
+    attention = FrameAttention(8, 2, reach=2, band=3)
+    torch.nn.init.normal_(attention.bias)
+    x, context, added = torch.randn(3, 12, 8), torch.randn(3, 12, 8), torch.randn(3, 8)
+    offered = attention(x, attention.offer(context)) + attention.shared(added)[:, None]
+    torch.testing.assert_close(offered, attention(x, context + added[:, None]), atol=1e-5, rtol=1e-5)
+
+
 def test_relative_places_do_not_depend_on_where_a_sequence_starts():
     torch.manual_seed(0)
     block = CrossBlock(8, 2, 3, reach=4).eval()

@@ -4,7 +4,7 @@ import math
 from functools import cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from declaim.timebase import SAMPLE_RATE
@@ -43,6 +43,10 @@ def log_mel(samples: Float[Tensor, " samples"]) -> Float[Tensor, "mels steps"]:
     """
     window = torch.hann_window(N_FFT, dtype=samples.dtype)
     spectrum = torch.stft(samples, N_FFT, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
-    power = spectrum[:, :-1].abs().square()
-    level = (mel_filters().T.to(samples.dtype) @ power).clamp(min=1e-10).log10()
+    level = (mel_filters().T.to(samples.dtype) @ power(spectrum[:, :-1])).clamp(min=1e-10).log10()
     return (torch.maximum(level, level.max() - 8.0) + 4.0) / 4.0
+
+
+def power(spectrum: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Squared magnitudes; ``abs().square()`` takes three to seven times as long, for it guards against overflow."""
+    return spectrum.real.square() + spectrum.imag.square()

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from declaim.audio.mel import power
 from declaim.audio.waveform import padded_to_frames
 from declaim.timebase import SAMPLE_RATE, frames_in
 
@@ -30,7 +31,7 @@ def voicing(frames: Float[Tensor, "frames samples"]) -> Float[Tensor, " frames"]
     """Height, 0 to 1, of the normalised autocorrelation's peak between 70 and 400 Hz of 16 kHz frames."""
     frames = frames - frames.mean(-1, keepdim=True)
     spectrum = torch.fft.rfft(frames, 2 * frames.shape[-1])
-    correlation = torch.fft.irfft(spectrum.abs().square())[..., : frames.shape[-1]]
+    correlation = torch.fft.irfft(power(spectrum))[..., : frames.shape[-1]]
     peak = correlation[..., SAMPLE_RATE // 400 : SAMPLE_RATE // 70].amax(-1)
     energy = correlation[..., 0]
     return torch.where(energy > 1e-6 * frames.shape[-1], peak / energy.clamp(min=1e-9), 0.0).clamp(0.0, 1.0)
@@ -45,7 +46,7 @@ def prosody(samples: Float[Tensor, " samples"]) -> Float[Tensor, "frames 4"]:
     whole = padded_to_frames(samples, n_frames)
     halves = whole.view(n_frames, 2, _FRAME // 2)
     spectrum = torch.fft.rfft(whole.view(n_frames, _FRAME) * torch.hann_window(_FRAME))
-    high = spectrum[:, _FRAME * 4000 // SAMPLE_RATE :].abs().square().sum(-1) * (2.0 / 0.375 / _FRAME**2)
+    high = power(spectrum[:, _FRAME * 4000 // SAMPLE_RATE :]).sum(-1) * (2.0 / 0.375 / _FRAME**2)
     high_db = 10.0 * high.clamp(min=10.0 ** (FLOOR_DB / 10.0)).log10()
     context = torch.nn.functional.pad(whole, (_FRAME // 2, _FRAME // 2)).unfold(0, 2 * _FRAME, _FRAME)
     columns = [level_db(halves), high_db[:, None], voicing(context)[:, None]]

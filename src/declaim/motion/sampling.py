@@ -1,7 +1,7 @@
 """One window of motion from noise, without chance on the way, continued from finished frames."""
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,15 +16,15 @@ from declaim.diffusion.shallow import shallow_start
 class Denoiser(Protocol):
     """A network that estimates clean motion from noisy motion and speech."""
 
-    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames _"]:
-        """What does not depend on the diffusion step: a sampler runs it once."""
+    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Any:
+        """What does not depend on the diffusion step, in a form of the network's own: a sampler runs it once."""
         ...
 
     def __call__(
         self,
         x_t: Float[Tensor, "batch frames columns"],
         step: Int[Tensor, " batch"],
-        heard: Float[Tensor, "batch frames _"],
+        heard: Any,
         given: Bool[Tensor, "batch frames"],
     ) -> Float[Tensor, "batch frames columns"]:
         """Estimate the clean motion; frames where ``given`` are clean already."""

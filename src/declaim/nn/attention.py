@@ -21,6 +21,10 @@ def alignment_mask(queries: int, keys: int, k: int, device: torch.device | None 
     return (places[:queries, None] - places[None, :keys]).abs() <= k
 
 
+Offer = tuple[Float[Tensor, "batch heads frames size"], Float[Tensor, "batch heads frames size"]]
+"""Keys and values of a context."""
+
+
 class FrameAttention(nn.Module):
     """Multi-head attention between two sequences of the same frames.
 
@@ -69,13 +73,29 @@ class FrameAttention(nn.Module):
         bias = self.bias[:, distance.clamp(-self.reach, self.reach) + self.reach]
         return bias if barred is None else bias + barred
 
+    def offer(self, context: Float[Tensor, "batch frames dim"]) -> Offer:
+        """Keys and values of a context: made once if many calls look at the same one."""
+        batch, frames, _ = context.shape
+        k, v = self.key_value(context).view(batch, frames, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return k, v
+
+    def shared(self, added: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """What every frame gathers more when ``added`` is added to every frame of the context.
+
+        All logits of a frame rise by the same, which a softmax does not see; all values rise by the same, which weights
+        that sum to one pass on.
+        """
+        return functional.linear(
+            functional.linear(added, self.key_value.weight[len(self.out.weight) :]), self.out.weight
+        )
+
     def forward(
-        self, x: Float[Tensor, "batch frames dim"], context: Float[Tensor, "batch frames dim"]
+        self, x: Float[Tensor, "batch frames dim"], context: Float[Tensor, "batch frames dim"] | Offer
     ) -> Float[Tensor, "batch frames dim"]:
-        """Gather from ``context`` what the frames of ``x`` ask for."""
+        """Gather from ``context``, or from what it `offer`s, what the frames of ``x`` ask for."""
         batch, frames, dim = x.shape
         q = self.query(x).view(batch, frames, self.heads, -1).transpose(1, 2)
-        k, v = self.key_value(context).view(batch, frames, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        k, v = context if isinstance(context, tuple) else self.offer(context)
         mask = self.mask(frames)
         attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[None])
         projected: Tensor = self.out(attended.transpose(1, 2).reshape(batch, frames, dim))

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from declaim.nn.attention import FrameAttention
+from declaim.nn.attention import FrameAttention, Offer
 
 
 class CrossBlock(nn.Module):
@@ -29,12 +29,24 @@ class CrossBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "batch frames dim"], context: Float[Tensor, "batch frames dim"]
+        self,
+        x: Float[Tensor, "batch frames dim"],
+        context: Float[Tensor, "batch frames dim"] | Offer,
+        added: Float[Tensor, "batch dim"] | None = None,
     ) -> Float[Tensor, "batch frames dim"]:
-        """Update the frames from each other, from the context, and each on its own."""
+        """Update the frames from each other, from the context, and each on its own.
+
+        Args:
+            x: the frames.
+            context: what the cross-attention looks at, or what that makes of it (`FrameAttention.offer`).
+            added: to every frame of the context.
+        """
         normed = self.self_norm(x)
         x = x + self.dropout(self.self_attention(normed, normed))
-        x = x + self.dropout(self.cross_attention(self.cross_norm(x), context))
+        gathered = self.cross_attention(self.cross_norm(x), context)
+        if added is not None:
+            gathered = gathered + self.cross_attention.shared(added)[:, None]
+        x = x + self.dropout(gathered)
         return x + self.dropout(self.mlp(self.mlp_norm(x)))
 
 

@@ -1,12 +1,30 @@
 """The diffusion transformer that estimates clean motion from noisy motion and speech."""
 
+from typing import NamedTuple, cast
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from declaim.methods.fd2talk.config import DenoiserConfig
+from declaim.nn.attention import Offer
 from declaim.nn.embeddings import StepEmbedding, sinusoid
 from declaim.nn.transformer import CrossBlock
+
+
+class Heard(NamedTuple):
+    """What a `MotionDenoiser` makes of speech before it knows the diffusion step.
+
+    The condition is linear in both: tau(c) = W (speech, step) + b = (W_speech speech + b) + W_step step.
+
+    Attributes:
+        condition: the summand that speech alone decides.
+        offers: keys and values of it, for every layer.
+    """
+
+    condition: Float[Tensor, "batch frames dim"]
+    offers: tuple[Offer, ...]
 
 
 class MotionDenoiser(nn.Module):
@@ -38,16 +56,16 @@ class MotionDenoiser(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.leave = nn.Linear(dim, columns)
 
-    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
-        """The speech path alone: it does not depend on the step, so a sampler runs it once."""
-        heard: Tensor = self.speech(speech)
-        return heard
+    def listen(self, speech: Float[Tensor, "batch frames features"]) -> Heard:
+        """The speech's half of tau(c): it does not depend on the step, so a sampler makes it once."""
+        spoken = functional.linear(self.speech(speech), self.condition.weight[:, : self.step.dim], self.condition.bias)
+        return Heard(spoken, tuple(cast("CrossBlock", block).cross_attention.offer(spoken) for block in self.blocks))
 
     def forward(
         self,
         x_t: Float[Tensor, "batch frames columns"],
         step: Int[Tensor, " batch"],
-        heard: Float[Tensor, "batch frames dim"],
+        heard: Heard,
         given: Bool[Tensor, "batch frames"],
     ) -> Float[Tensor, "batch frames columns"]:
         """Estimate the clean motion.
@@ -58,16 +76,15 @@ class MotionDenoiser(nn.Module):
             heard: what `listen` made of the speech.
             given: True in the prefix.
         """
-        embedded = self.step(step)[:, None].expand_as(heard)
-        condition = self.condition(torch.cat([heard, embedded], -1))
+        embedded = functional.linear(self.step(step), self.condition.weight[:, self.step.dim :])
         x = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
         # Deviation: without absolute places the speech of the same frame is also added to the input; with minutes of
         # footage the network learns the lips sooner from it than through attention alone.
         if self.absolute:
             x = x + sinusoid(torch.arange(x.shape[1], dtype=torch.float32, device=x.device), x.shape[2])
         else:
-            x = x + condition
-        for block in self.blocks:
-            x = block(x, condition)
+            x = x + heard.condition + embedded[:, None]
+        for block, offer in zip(self.blocks, heard.offers, strict=True):
+            x = block(x, offer, embedded)
         estimate: Tensor = self.leave(self.norm(x))
         return estimate
