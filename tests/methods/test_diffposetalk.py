@@ -139,7 +139,7 @@ def test_zero_and_huge_scales_warn_and_stay_bounded(method, scale, said):
 
 def test_codes_know_the_order_of_frames_and_nothing_of_padding():
     torch.manual_seed(0)
-    encoder = StyleEncoder(FACE64.dim, tiny().style.model_copy(update={"velocities": False})).eval()
+    encoder = StyleEncoder(FACE64.dim, tiny().style.model_copy(update={"spreads": False})).eval()
     motion, mask = torch.randn(2, 30, FACE64.dim), torch.ones(2, 30, dtype=torch.bool)
     code = encoder(motion, mask)
     assert not torch.allclose(encoder(motion.flip(1), mask), code, atol=1e-4)
@@ -285,6 +285,16 @@ def test_paper_has_the_published_numbers():
     assert (config.style.dim, config.style.heads, config.style.layers, config.style.temperature) == (128, 4, 4, 0.1)
     assert (config.drop_style, config.drop_both) == (0.35, 0.10)
     assert default().training_frames == 100
+
+
+def test_the_published_sampler_takes_chances_that_belong_to_frames(method):
+    """500 DDPM steps, here 20: other bits than without chance, the same ones whatever the blocks."""
+    method.config = method.config.model_copy(update={"sampler": "ddim", "ancestral": True})
+    whole = features(40)
+    once = method.generate_from_features([whole], 40, steps=20).values
+    assert torch.equal(method.generate_from_features(list(whole.split(9)), 40, steps=20).values, once)
+    method.config = method.config.model_copy(update={"ancestral": False})
+    assert not torch.allclose(method.generate_from_features([whole], 40, steps=20).values, once, atol=1e-3)
 
 
 def test_lips_across_windows_are_as_sampled(method):

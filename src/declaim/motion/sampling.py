@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from declaim.diffusion.samplers import SamplerName, ddim_step, dpmpp_step
+from declaim.diffusion.samplers import SamplerName, ddim_sigma, ddim_step, dpmpp_step
 from declaim.diffusion.schedule import Schedule, snr_steps, spaced_steps
 from declaim.diffusion.shallow import shallow_start
 
@@ -59,6 +59,7 @@ def sample_window(
     sampler: SamplerName,
     settle: tuple[int, Along] | None = None,
     guess: Float[Tensor, "generated columns"] | None = None,
+    chance: Callable[[int], Float[Tensor, "generated columns"]] | None = None,
 ) -> Float[Tensor, "generated columns"]:
     """Normalised motion of a window's generated frames.
 
@@ -72,6 +73,7 @@ def sample_window(
         sampler: how to get from one to the next; ``ddim`` is eq. 5 of FD2Talk with sigma 0.
         settle: (steps, part): after so many steps the part of the estimate that ``part`` gives stays as it is.
         guess: of the generated frames; noised to ``visited[0]`` it is where sampling starts, instead of noise alone.
+        chance: fresh noise of a visited step: with it, steps of ``ddim`` are as noisy as DDPM's.
     """
     if guess is not None:
         noise = shallow_start(guess, noise, schedule, visited[0])
@@ -86,7 +88,10 @@ def sample_window(
             estimate = estimate + settle[1](settled - estimate)
         settled = estimate
         level, next_level = schedule.at(step), schedule.at(following)
-        if sampler == "ddim":
+        if sampler == "ddim" and chance is not None:
+            eps = torch.cat([torch.zeros_like(finished), chance(step)])[None]
+            x_t = ddim_step(x_t, estimate, level, next_level, sigma=ddim_sigma(level, next_level, 1.0), eps=eps)
+        elif sampler == "ddim":
             x_t = ddim_step(x_t, estimate, level, next_level)
         else:
             x_t, before = dpmpp_step(x_t, estimate, level, next_level, before), (estimate, level)

@@ -139,7 +139,7 @@ MANNERS: Mapping[str, tuple[str, Callable[[Manner], float]]] = {
 def named_styles(material: Prepared, model: FaceModel) -> dict[str, tuple[Clip, str]]:
     """A clip for every name of `MANNERS` and why it was chosen; clips whose licence is doubtful are left out.
 
-    Every clip serves once; those of 4 s and more come first.
+    Every speaker serves once; clips of 4 s and more come first.
     """
     sure = {record.name for record in material.records if not {"uncertain", "?"} & set(_words(record.licence))}
     clips = [clip for clip in material.learnt if clip.name in sure and int(clip.valid.sum()) >= LEAST_FRAMES]
@@ -147,7 +147,7 @@ def named_styles(material: Prepared, model: FaceModel) -> dict[str, tuple[Clip, 
     manners = {clip.name: manner_of(_motion(clip), model) for clip in clips}
     chosen: dict[str, tuple[Clip, str]] = {}
     for name, (why, figure) in MANNERS.items():
-        spare = [clip for clip in clips if clip not in [taken for taken, _ in chosen.values()]]
+        spare = [clip for clip in clips if clip.speaker not in {taken.speaker for taken, _ in chosen.values()}]
         if spare:
             chosen[name] = max(spare, key=lambda clip: figure(manners[clip.name])), why
     return chosen

@@ -22,6 +22,8 @@ class DenoiserConfig(ListenerConfig):
     """Temporal convolutions on the speech features before the transformer; 0 as published."""
     speech_added: bool = True
     """Whether the speech of a frame is also added to the frame's token; not so as published."""
+    style_added: bool = True
+    """Whether the style is also added to every frame's token and scales the estimate; not so as published."""
     places: int = Field(0, ge=0)
     """Places of the sequence that are learnt, as published; 0 for sinusoids, with which a window has any length."""
     norm_first: bool = True
@@ -45,8 +47,9 @@ class StyleConfig(BaseModel):
     """Most frames that the encoder sees at once: 4 s. Longer motion is seen in parts."""
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
     """Dropout on every branch, in training."""
-    velocities: bool = True
-    """Whether the encoder is also given how the motion changes from frame to frame; not so as published."""
+    spreads: bool = True
+    """Whether the encoder is also given how the motion changes from frame to frame, and its code the standard
+    deviations of both; not so as published."""
     temperature: float = Field(0.1, gt=0.0)
     """Of the contrastive loss."""
     contrast_weight: float = Field(0.1, ge=0.0)
@@ -120,6 +123,8 @@ class DiffPoseTalkConfig(MotionConfig):
     """How much the style guides; 1 is the network's own estimate."""
     threshold: tuple[float, float, float] | None = None
     """Dynamic threshold of every branch: share of values, least and greatest cut (standard deviations)."""
+    ancestral: bool = False
+    """Whether steps of the sampler ``ddim`` are as noisy as DDPM's, as published."""
     default_style: str = ""
     """Named style of a method that was given none; empty for no style."""
     lip_temperature: float = Field(0.3, ge=0.0, le=1.0)
@@ -146,10 +151,11 @@ def paper() -> DiffPoseTalkConfig:
     Deviation: wav2vec 2.0, one of the code's two encoders; HuBERT is its default and not among ours. It stays frozen.
     """
     return DiffPoseTalkConfig(
-        encoder="wav2vec2-base", speech_dim=768, sampler="ddim", sampling_steps=500, frames=110, ahead=0,
+        encoder="wav2vec2-base", speech_dim=768, sampler="ddim", ancestral=True, sampling_steps=500, frames=110,
+        ahead=0,
         denoiser=DenoiserConfig(dim=512, layers=8, heads=8, band=0, dropout=0.1, speech_dropout=0.0, speech_noise=0.0,
-                                speech_layers=0, speech_added=False, places=111, norm_first=False),
-        style=StyleConfig(dim=128, layers=4, velocities=False, contrast_weight=1.0, detached=True),
+                                speech_layers=0, speech_added=False, style_added=False, places=111, norm_first=False),
+        style=StyleConfig(dim=128, layers=4, spreads=False, contrast_weight=1.0, detached=True),
         losses=LossConfig(head_angle=0.05, lips=0.0, opening=0.0, closure=0.0, lip_velocity=0.0),
         speech_guidance=1.15, style_guidance=3.0, threshold=(0.99, 1.0, 4.0),
         lip_temperature=1.0, lip_steps=1000, face_smoothing=0.0, seam_frames=0,

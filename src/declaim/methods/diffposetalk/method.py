@@ -202,8 +202,8 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
         seen = int(valid.sum())
         if seen < LEAST_FRAMES:
             raise ConfigError(
-                f"a style needs {float(LEAST_FRAMES / FPS):g} s of a face in motion, and this has {float(seen / FPS):.1f} s; "
-                "give a longer clip"
+                f"a style needs {float(LEAST_FRAMES / FPS):g} s of a face in motion, and this has "
+                f"{float(seen / FPS):.1f} s; give a longer clip"
             )
         model = FaceModel.from_pretrained()
         target = motion_target(motion.values, valid, Anatomy.of(model), self.normalizer.eyes)
@@ -282,7 +282,11 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
         missing, spare = config.prefix - len(finished), config.frames - config.prefix - (window.end - window.start)
         known = functional.pad(finished, (0, 0, missing, 0))
         heard = torch.cat([heard[:1].expand(missing, -1), heard, heard.new_zeros(spare, heard.shape[1])])
-        noise = frame_noise(seed, 0, window.start, window.end + spare, FACE64.dim)
+
+        def fresh(stream: int) -> Float[Tensor, "generated dim"]:
+            return frame_noise(seed, stream, window.start, window.end + spare, FACE64.dim)
+
+        noise = fresh(0)
         noise = noise + (config.lip_temperature - 1.0) * units.lips_of(noise)
         network = Guided(
             self.denoiser, self._branches(), first=first, real=torch.arange(config.frames) < config.frames - spare,
@@ -291,6 +295,7 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
         sampled = sample_window(
             network, heard, known, noise, self.schedule, visited=visited, sampler=config.sampler,
             settle=(config.lip_steps, units.lips_of),
+            chance=(lambda step: fresh(1 + step)) if config.ancestral else None,
         )[: window.end - window.start]  # fmt: skip
         bent = joined(sampled, finished, config.seam_frames)
         bent = bent + units.lips_of(sampled - bent)  # the lips follow the speech across windows as they are

@@ -16,6 +16,9 @@ from declaim.nn.embeddings import StepEmbedding, sinusoid
 BOUND = 6.0
 """Standard deviations beyond which no estimate goes, however strong the guidance: people's motion stays within."""
 
+LEAST_VARIANCE = 1e-3
+"""What is added to the variance of a column in some motion: below it, spreads are noise."""
+
 
 class StyleDenoiser(nn.Module):
     """Estimates clean motion from noisy motion, speech and style.
@@ -36,7 +39,8 @@ class StyleDenoiser(nn.Module):
         super().__init__()
         sizes: DenoiserConfig = config.denoiser
         dim = sizes.dim
-        self.prefix, self.band, self.speech_added = config.prefix, sizes.band, sizes.speech_added
+        self.prefix, self.band = config.prefix, sizes.band
+        self.speech_added, self.style_added = sizes.speech_added, sizes.style_added
         self.speech = sizes.speech_path(config.speech_dim, sizes.speech_layers)
         self.step = StepEmbedding(dim, config.diffusion_steps)
         self.person = nn.Linear(config.style.dim, dim)
@@ -52,6 +56,10 @@ class StyleDenoiser(nn.Module):
         norm = nn.LayerNorm(dim) if sizes.norm_first else None
         self.layers = nn.TransformerDecoder(layer, sizes.layers, norm)
         self.leave = nn.Sequential(nn.Linear(dim, dim // 2), nn.GELU(), nn.Linear(dim // 2, columns))
+        if self.style_added:
+            self.amplitude = nn.Linear(config.style.dim, columns)
+            nn.init.zeros_(self.amplitude.weight)
+            nn.init.zeros_(self.amplitude.bias)
 
     def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
         """The speech path alone: it does not depend on the step, so a sampler runs it once."""
@@ -88,11 +96,15 @@ class StyleDenoiser(nn.Module):
         entered = self.enter(torch.cat([x_t, noisy[..., None].to(x_t.dtype)], -1))
         if self.speech_added:
             entered = entered + heard
-        person = self.person(style) + self.step(step)
-        tokens = torch.cat([person[:, None], entered], 1)
+        person = (self.person(style) + self.step(step))[:, None]
+        # Deviation: with minutes of footage a network hardly learns to look at one token among sixty. The style is
+        # added to every frame's token and scales what leaves the network: how much somebody moves is most of a style.
+        if self.style_added:
+            entered = entered + person
+        tokens = torch.cat([person, entered], 1)
         seen = self.layers(tokens + self._places(tokens), heard, memory_mask=self._barred(frames, x_t.device))
         estimate: Tensor = self.leave(seen[:, 1:])
-        return estimate
+        return estimate * self.amplitude(style).exp()[:, None] if self.style_added else estimate
 
     def _places(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "tokens dim"]:
         count, dim = tokens.shape[1:]
@@ -116,8 +128,11 @@ class StyleEncoder(nn.Module):
 
     def __init__(self, columns: int, config: StyleConfig) -> None:
         super().__init__()
-        self.velocities = config.velocities
-        self.enter = nn.Linear(columns * (2 if config.velocities else 1), config.dim)
+        self.spreads = config.spreads
+        inputs = columns * (2 if config.spreads else 1)
+        self.enter = nn.Linear(inputs, config.dim)
+        if self.spreads:
+            self.spread = nn.Linear(inputs, config.dim)
         layer = nn.TransformerEncoderLayer(
             config.dim, config.heads, 4 * config.dim, config.dropout, "gelu", batch_first=True
         )
@@ -133,9 +148,8 @@ class StyleEncoder(nn.Module):
             mask: frames that were seen.
         """
         motion = torch.where(mask[..., None], motion, 0.0)
-        if self.velocities:
-            # Deviation: a small network on little footage does not find amplitudes of change by itself. A frame's
-            # change of .2 standard deviations is usual.
+        if self.spreads:
+            # A frame's change of .2 standard deviations is usual.
             both = (mask[:, 1:] & mask[:, :-1])[..., None]
             change = functional.pad(motion.diff(dim=1) * both, (0, 0, 1, 0))
             motion = torch.cat([motion, 5.0 * change], -1)
@@ -145,6 +159,11 @@ class StyleEncoder(nn.Module):
         seen = self.layers(self.enter(motion) + places, src_key_padding_mask=~(mask | nothing))
         count = mask.sum(1, keepdim=True).clamp(min=1)
         code: Tensor = (seen * mask[..., None]).sum(1) / count
+        if self.spreads:
+            # Deviation: a small network on little footage does not find by itself how much somebody moves.
+            mean = motion.sum(1, keepdim=True) / count[..., None]
+            variance = ((motion - mean).square() * mask[..., None]).sum(1) / count
+            code = code + self.spread(0.5 * (variance + LEAST_VARIANCE).log()) * mask.any(1, keepdim=True)
         return code
 
 
