@@ -65,6 +65,10 @@ class SDMConfig(MotionConfig):
     """Frames that a window generates and throws away: as far as the content encoder's convolutions look."""
     prefix_share: float = Field(1.0, ge=0.0, le=1.0)
     """Share of training sequences whose denoiser is given the prefix; the branches always are."""
+    sampling_steps: int = Field(2, gt=0)
+    """Sampling steps at inference, below the start."""
+    lip_gain: float = Field(1.03, gt=0.0)
+    """Amplitude of lip motion after sampling: on held-out training speakers it comes out at 1.00 of people's."""
     last_beta: float | None = Field(None, gt=0.0, lt=1.0)
     """Where the variances of the linear schedule end; left out: .02."""
     latent: int = Field(32, gt=0)
@@ -80,8 +84,9 @@ class SDMConfig(MotionConfig):
     ablation."""
     start_step: int | None = Field(None, ge=0)
     """Step at which the reverse process starts; left out: the boundary predictor chooses it after training."""
-    boundary_threshold: float = Field(0.4, ge=0.0, le=1.0)
-    """Margin of the boundary predictor that counts as small."""
+    boundary_threshold: float = Field(0.85, ge=0.0, le=1.0)
+    """Margin of the boundary predictor that counts as small. With .4 it starts at six tenths of the way to noise;
+    nothing measurable is lost from four tenths on (docs/methods/sdm.md), where the margin is .8 to .85."""
     prosody_dim: int = Field(4, gt=0)
     """Columns of prosody at the end of the speech features."""
     independence: Literal["decorrelated", "printed"] = "decorrelated"
@@ -129,12 +134,12 @@ def default() -> SDMConfig:
 def paper() -> SDMConfig:
     """The paper's numbers: mel features, four convolutions (section 3), weights 5, 2 and 1 (4.1), one frame at a time.
 
-    T = 100, variances up to .06 and all steps below the start are DiffSinger's, from which the mechanism comes. Sizes
+    T = 100, variances up to .06, a margin of .4 and all steps below the start are DiffSinger's, from which the mechanism comes. Sizes
     are ours. A window has one new frame: the ones before it only let convolutions and the motion's change look back.
     """
     quiet = {"dropout": 0.0, "speech_dropout": 0.0, "speech_noise": 0.0}
     return SDMConfig(
-        encoder="mel", speech_dim=324, diffusion_steps=100, schedule="linear", last_beta=0.06, sampler="ddim",
+        encoder="mel", speech_dim=324, diffusion_steps=100, schedule="linear", last_beta=0.06, boundary_threshold=0.4, sampler="ddim",
         sampling_steps=100, frames=16, prefix=8, ahead=7, latent=128,
         pose=PoseBranchConfig(dim=256, hidden=256, mode_frames=1, **quiet),
         rhythm=RhythmBranchConfig(dim=128, **quiet), denoiser=DenoiserConfig(dim=256, layers=4, **quiet),
