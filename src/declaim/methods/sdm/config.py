@@ -134,13 +134,13 @@ def default() -> SDMConfig:
 def paper() -> SDMConfig:
     """The paper's numbers: mel features, four convolutions (section 3), weights 5, 2 and 1 (4.1), one frame at a time.
 
-    T = 100, variances up to .06, a margin of .4 and all steps below the start are DiffSinger's, from which the mechanism comes. Sizes
-    are ours. A window has one new frame: the ones before it only let convolutions and the motion's change look back.
+    T = 100, variances up to .06, a margin of .4 and all steps below the start are DiffSinger's, from which the
+    mechanism comes. Sizes are ours. A window has one new frame: the ones before it only let convolutions look back.
     """
     quiet = {"dropout": 0.0, "speech_dropout": 0.0, "speech_noise": 0.0}
     return SDMConfig(
-        encoder="mel", speech_dim=324, diffusion_steps=100, schedule="linear", last_beta=0.06, boundary_threshold=0.4, sampler="ddim",
-        sampling_steps=100, frames=16, prefix=8, ahead=7, latent=128,
+        encoder="mel", speech_dim=324, diffusion_steps=100, schedule="linear", last_beta=0.06, sampler="ddim",
+        boundary_threshold=0.4, sampling_steps=100, frames=16, prefix=8, ahead=7, latent=128,
         pose=PoseBranchConfig(dim=256, hidden=256, mode_frames=1, **quiet),
         rhythm=RhythmBranchConfig(dim=128, **quiet), denoiser=DenoiserConfig(dim=256, layers=4, **quiet),
         independence="printed", reg_weight=5.0, ind_weight=2.0, rec_weight=1.0, lip_weight=0.0, opening_weight=0.0,
