@@ -25,12 +25,21 @@ from declaim.diffusion.shallow import shallow_schedule
 from declaim.errors import DeclaimError
 from declaim.face.model import FaceModel
 from declaim.motion.sampling import sample_window, steps_to_visit
+from declaim.plots.picture import standing_alone
 from declaim.plots.svg import Plot
 from declaim.recipes.motion import HELD_OUT, first_of_each
 from declaim.registry import METHODS, resolve
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 """Of the many steps, that are left below the start."""
+SHOWN = {
+    "head turn, deg": (0.0, 1.5),
+    "head speed, deg/s": (0.0, 1.5),
+    "Diversity, deg": (0.0, 1.5),
+    "mouth correlation": (0.8, 1.2),
+    "LVE, cm": (0.8, 1.4),
+}
+"""Figures that are drawn, and the range of each axis."""
 FADE_FRAMES = 25.0
 """Frames in which a fading continuation falls to 1/e."""
 Continue = Callable[[Float[Tensor, "prefix columns"], int], Float[Tensor, "generated columns"]]
@@ -80,6 +89,11 @@ def starting(method: Any, visited: list[int], kind: str) -> Iterator[None]:
             method.config = config
 
 
+def plan(kind: str, share: float, many: int) -> str:
+    """Name of sampling with the last steps of many."""
+    return f"{kind}, last {round(share * many)} of {many}"
+
+
 def measured(method: Any, judges: list[Judge], seeds: list[int], many: int, few: int) -> dict[str, Scores]:
     """Scores by what was done: from noise, and from every kind of guess that the method has."""
     schedule, sampler = method.schedule, method.config.sampler
@@ -89,7 +103,7 @@ def measured(method: Any, judges: list[Judge], seeds: list[int], many: int, few:
     for kind in kinds:
         for share in SHARES:
             left = whole[-round(share * many) :]
-            plans[f"{kind}, last {len(left)} of {many}"] = (kind, left)
+            plans[plan(kind, share, many)] = (kind, left)
             part = shallow_schedule(schedule, left[0])
             for steps in range(1, few):
                 plans[f"{kind}, {steps} from {share:.0%}"] = (kind, steps_to_visit(part, sampler, steps))
@@ -101,18 +115,26 @@ def measured(method: Any, judges: list[Judge], seeds: list[int], many: int, few:
     return found
 
 
-def curve(results: dict[str, dict[str, Scores]], many: int, figure: str) -> str:
-    """A figure by the share of the many steps, relative to all of them, as SVG."""
-    plot = Plot((0, 1), (0, 1.5), x_label=f"share of {many} steps", y_label=f"{figure}, of all steps'", label=figure)
-    for method, rows in results.items():
-        whole = rows[f"noise, {many} steps"][figure]
-        for number, kind in enumerate(("branches", *CONTINUATIONS)):
-            points = [(s, rows.get(f"{kind}, last {round(s * many)} of {many}")) for s in SHARES]
-            drawn = [(s, row[figure] / whole) for s, row in points if row]
-            if drawn:
-                plot.line(*zip(*[*drawn, (1.0, 1.0)], strict=True), f"{method} k{number}", f"{method}, {kind}")
-    plot.rule(y=1.0)
-    return plot.svg()
+def curves(results: dict[str, dict[str, Scores]], many: int) -> str:
+    """Figures by the share of the many steps, relative to all of them, as the text of an SVG file."""
+    kinds = ("branches", *CONTINUATIONS)
+    found = {
+        f"{method}, {kind}": [(s, rows[name]) for s in SHARES if (name := plan(kind, s, many)) in rows]
+        for method, rows in results.items()
+        for kind in kinds
+    }
+    found = {name: points for name, points in found.items() if points}
+    plots = []
+    for figure, range_shown in SHOWN.items():
+        plot = Plot((0, 1), range_shown, x_label=f"share of {many} steps", y_label=f"{figure}, of all steps'")
+        for number, (name, points) in enumerate(found.items()):
+            whole = results[name.partition(",")[0]][f"noise, {many} steps"][figure]
+            xs, ys = [s for s, _ in points], [row[figure] / whole for _, row in points]
+            plot.line([*xs, 1.0], [*ys, 1.0], f"take{number}", name)
+            plot.dots(xs, ys, f"take{number}")
+        plot.rule(y=1.0)
+        plots.append(plot)
+    return standing_alone(plots, list(found), margin=150.0)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -136,9 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
         results[name] = measured(method, judges, chosen.seeds, chosen.many, chosen.few)
         print(f"\n{name}\n{table({row: [scores] for row, scores in results[name].items()})}")
     write_report(chosen.output, {"benchmark": "shallow", **provenance(), "results": results})
-    for figure in ("head turn, deg", "head speed, deg/s", "Diversity, deg", "mouth correlation"):
-        path = chosen.output.with_name(f"shallow-{figure.partition(',')[0].replace(' ', '-').lower()}.svg")
-        path.write_text(curve(results, chosen.many, figure), encoding="utf-8")
+    chosen.output.with_suffix(".svg").write_text(curves(results, chosen.many), encoding="utf-8")
     return 0
 
 

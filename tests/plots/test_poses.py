@@ -4,7 +4,8 @@ from math import radians
 import torch
 
 from declaim.face.layouts import FACE64
-from declaim.plots.poses import COLOURS, MOST_POINTS, pose_scatter
+from declaim.plots.picture import COLOURS
+from declaim.plots.poses import MOST_POINTS, pose_scatter
 from declaim.types import Motion
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,28 +1,20 @@
 """Where heads go in several takes: yaw against pitch, one colour a take."""
 
 from collections.abc import Sequence
-from html import escape
 
 import torch
 
 from declaim.face.rotations import yaw_pitch_roll
+from declaim.plots.picture import standing_alone
 from declaim.plots.svg import BOTTOM, LEFT, RIGHT, TOP, Plot, span
 from declaim.types import Motion
 
-COLOURS = ("#d1495b", "#2e86ab", "#e09f3e", "#4f9d69", "#7d5ba6", "#30343f", "#c2649a", "#8a6d3b")
-"""Of the takes, in turn: told apart by people who see few colours, too, for the first three."""
 MOST_POINTS = 750
 """Of one take: as many frames of 30 s; longer takes are thinned."""
-SIDE, MARGIN, ROW = 420.0, 110.0, 20.0
-"""Of the axes, the words beside them, and a line of these, px."""
+SIDE = 420.0
+"""Of the axes, px."""
 LEAST_DEG = 12.0
 """Least range of the axes: a still head looks still."""
-STYLE = """
-text { font: 11px system-ui, sans-serif; fill: #5c6670 }
-.grid { stroke: #e2e4e1 } .rule { stroke: #8a939b; stroke-dasharray: 4 4 }
-.line { fill: none; stroke-width: 1; stroke-opacity: .4; stroke-linejoin: round }
-.dot { fill-opacity: .6 } .start { fill-opacity: 1; stroke: #fff; stroke-width: 1.5 }
-"""
 
 
 def pose_scatter(takes: Sequence[Motion], labels: Sequence[str]) -> str:
@@ -54,22 +46,4 @@ def pose_scatter(takes: Sequence[Motion], labels: Sequence[str]) -> str:
         plot.dots(turns, nods, f"take{number}", 1.6)
     for number, (turns, nods) in enumerate(paths):
         plot.dots(turns[:1], nods[:1], f"take{number} start", 4.5)
-    return _standing_alone(plot, labels)
-
-
-def _standing_alone(plot: Plot, labels: Sequence[str]) -> str:
-    colours = [COLOURS[number % len(COLOURS)] for number in range(len(labels))]
-    rules = "".join(
-        f".line.take{n} {{ stroke: {c} }} .dot.take{n} {{ fill: {c} }}\n" for n, c in enumerate(colours)
-    )  # fmt: skip
-    width, height = plot.width + MARGIN, max(plot.height, TOP + ROW * (len(labels) + 1))
-    keys = "".join(
-        f'<circle class="dot start take{n}" cx="{plot.width + 8}" cy="{TOP + ROW * n + 6}" r="5"/>'
-        f'<text x="{plot.width + 18}" y="{TOP + ROW * n + 10}">{escape(label)}</text>'
-        for n, label in enumerate(labels)
-    )
-    inner = plot.svg().replace("<svg ", f'<svg width="{plot.width}" height="{plot.height}" ', 1)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        f'<style>{STYLE}{rules}</style><rect width="100%" height="100%" fill="#fbfbf9"/>{inner}{keys}</svg>\n'
-    )
+    return standing_alone([plot], labels)
