@@ -1,8 +1,9 @@
 """Steps that a shallow start saves: ``python -m benchmarks.shallow --corpus CORPUS -o shallow.json``.
 
 Every method samples clips of training speakers from noise, and again from a first guess noised to a later step: SDM
-from its two branches, the others from the finished frames' continuation. Twice: counted within the whole process of
-many steps (the last n of them), and with few steps spread anew below the start. The whole process is the measure.
+from its two branches, the others from the finished frames' continuation (their lips, where they are sampled, from one
+more call at the noisy end). Twice: counted within the whole process of many steps (the last n of them), and with few
+steps spread anew below the start. The whole process is the measure.
 """
 
 import argparse
@@ -77,7 +78,11 @@ def starting(method: Any, visited: list[int], kind: str) -> Iterator[None]:
                 network: Any, heard: Tensor, finished: Tensor, noise: Tensor, *rest: Any, **named: Any
             ) -> Tensor:
                 guess = CONTINUATIONS[kind](finished, len(noise))
-                return sample_window(network, heard, finished, noise, schedule, **named, guess=guess)
+                if settle := named.get("settle"):  # the lips' own path: one call at the noisy end
+                    whole = steps_to_visit(method.schedule, config.sampler, 1)
+                    lips = sample_window(network, heard, finished, noise, *rest, **named | {"visited": whole})
+                    guess = guess + settle[1](lips - guess)
+                return sample_window(network, heard, finished, noise, *rest, **named, guess=guess)
 
             with patch.object(module, "sample_window", window):
                 yield
