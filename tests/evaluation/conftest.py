@@ -75,12 +75,12 @@ def corpus(corpus_folder: Path):
 
 @pytest.fixture(scope="module")
 def methods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """``--weights`` of the methods ``replay``, ``still`` and ``chance``, registered while the tests run."""
+    """``--weights`` of the methods in `known_methods`, registered while the tests run."""
     from declaim.registry import METHODS
 
     found = []
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("replay", "still", "chance"):
+        for name in ("replay", "still", "chance", "mimic"):
             patch.setitem(METHODS, name, f"known_methods:{name.capitalize()}")
             folder = tmp_path_factory.mktemp(f"weights-{name}")
             (folder / "config.json").write_text(f'{{"method": "{name}"}}')

@@ -1,6 +1,7 @@
 """An evaluation of methods whose scores are known; interruption, frozen protocols, mistakes."""
 
 import json
+import math
 import re
 import shutil
 
@@ -13,9 +14,11 @@ from declaim.errors import CheckpointError, ConfigError
 from declaim.evaluation import run
 from declaim.evaluation.judging.performance import Performance
 from declaim.evaluation.judging.scores import in_step
-from declaim.evaluation.protocol import PROTOCOL_VERSION
+from declaim.evaluation.protocol import PROTOCOL_VERSION, freeze
 from declaim.evaluation.run import Wishes, evaluate
 from declaim.face.layouts import FACE64
+from declaim.face.model import FaceModel
+from declaim.metrics.functional.motion import spread
 from declaim.types import Motion
 
 pytestmark = pytest.mark.footage
@@ -32,7 +35,7 @@ def one_commit_and_no_expert(monkeypatch, request):
 def wishes(weights, *names, **more) -> Wishes:
     names = names or ("replay",)
     given = tuple(w for w in weights if w.split("=")[0] in names)
-    return Wishes(methods=names, weights=given, **({"pictures": False, "seeds": (0, 1)} | more))
+    return Wishes(**({"methods": names, "weights": given, "pictures": False, "seeds": (0, 1)} | more))
 
 
 def figures(report, key):
@@ -58,12 +61,16 @@ def test_known_methods_get_known_scores(report):
     replay, people = figures(report, "replay"), figures(report, "people")
     assert replay["mouth_correlation"] == pytest.approx(1.0, abs=1e-6)
     assert replay["lve"] == replay["mod"] == 0 and replay["lmd"] == pytest.approx(0, abs=1e-6)
+    assert replay["lve_head"] == replay["mod_head"] == replay["fdd_head"] == 0
+    assert replay["off_mouth"] == replay["off_rotation"] == 0
     for part in ("mouth", "brows", "eyelids", "rotation", "translation"):
         assert replay[f"amplitude_{part}"] == pytest.approx(1.0, rel=1e-4), part
     assert replay["closures"] == people["closures"] >= 0.7
     assert replay["blink_rate"] == people["blink_rate"] and replay["diversity_takes"] == 0
     still = figures(report, "still")
     assert still["mouth_correlation"] == still["amplitude_mouth"] == still["closures"] == 0
+    assert still["lve_head"] == pytest.approx(figures(report, "mean-face")["lve_head"]) and still["lve_head"] > 1
+    assert "off_mouth" not in still, "what never moves is infinitely far from everybody"
     assert "silence" not in still and "mouth_lag" not in still, "a mouth that never moves has no lag and no ratio"
     missed = {k for k, met in report["targets"]["still"].items() if not met}
     assert {"mouth_correlation", "amplitude_mouth", "amplitude_rotation", "closures"} <= missed
@@ -78,12 +85,17 @@ def test_another_clips_speech_is_the_floor_and_stills_follow_nothing(report):
         assert figures(report, row)["mouth_correlation"] == 0 == figures(report, row)["amplitude_rotation"]
 
 
+def test_targets_beside_the_mean_face(report):
+    assert report["targets"]["replay"]["lve_head"] and report["targets"]["replay"]["mod_head"]
+    assert not report["targets"]["still"]["lve_head"] and not report["targets"]["still"]["mod_head"]
+
+
 def test_what_is_written(folder):
     text = (folder / "report.md").read_text()
     assert "**replay**" in text and "real people, another's speech" in text and "grid-s3" in text
     saved = json.loads((folder / "protocol.json").read_text())
     assert [clip["name"] for clip in saved["protocol"]["clips"]] == ["grid-s2_001", "grid-s3_001", "grid-s4_001"]
-    assert set(saved["made_with"]["weights"]) == {"replay", "still", "chance", "face-model"}
+    assert set(saved["made_with"]["weights"]) == {"replay", "still", "chance", "face-model", "head3d"}
     assert str(folder.parent) not in (folder / "protocol.json").read_text() + (folder / "report.json").read_text()
 
 
@@ -164,9 +176,77 @@ def test_the_protocol_is_frozen(corpus, methods, tmp_path):
         evaluate(corpus, folder, asked)
 
 
+def test_two_methods_in_one_face(corpus, methods, tmp_path):
+    asked = wishes(methods, "replay", "still", methods=("lips=replay,head=still",), seeds=(0,), per_speaker=1)
+    report = evaluate(corpus, tmp_path / "r", asked)
+    mixed = figures(report, "lips replay, head still")
+    assert mixed["mouth_correlation"] > 0.98 and mixed["amplitude_rotation"] == 0
+    hashes = report["made_with"]["weights"]["lips replay, head still"]
+    assert {"lips/config.json", "head/config.json"} == set(hashes)
+
+
+@pytest.fixture
+def pair(corpus):
+    """The corpus, its first two clips called one speaker's."""
+    changed = Corpus(corpus.folder)
+    changed.clips[1] = changed.clips[1].model_copy(update={"speaker": changed.clips[0].speaker})
+    return changed
+
+
+def test_styles_come_from_another_clip_of_the_same_speaker(pair):
+    styles = freeze(pair, "eval", (0,), pictures=False).styles
+    one, two, three = (clip.name for clip in pair.clips)
+    assert (styles[one].own.name, styles[two].own.name, styles[three].own) == (two, one, None)
+    assert (styles[one].stranger.name, styles[two].stranger.name) == (three, three)
+    assert styles[three].stranger.name in (one, two)
+    limited = freeze(pair, "eval", (0,), pictures=False, per_speaker=1).styles
+    assert limited == {one: styles[one], three: styles[three]}, "a style may come from a clip that is not judged"
+
+
+def test_a_method_that_takes_styles_has_rows_with_its_speakers_and_strangers_styles(pair, methods, tmp_path):
+    asked = wishes(methods, "mimic", "still", seeds=(0,))
+    report = evaluate(pair, tmp_path / "r", asked)
+    rows = {row["key"]: row for row in report["rows"]}
+    own, others = rows["mimic, own style"], rows["mimic, another's style"]
+    assert (own["kind"], others["kind"]) == ("method", "floor") and "still, own style" not in rows
+    assert "(1 of 3 clips without: no other clip of their speaker)" in own["meaning"]
+    assert "without" not in others["meaning"]
+    assert set(report["made_with"]["weights"]) == {"mimic", "still", "face-model", "head3d"}
+    # a mimic nods as far as the clip does whose style it wears, and 0.1 rad without a style
+    truth = {clip.name: Performance.of(pair.motion(clip), FaceModel.from_pretrained()).turns for clip in pair.clips}
+    one, two, three = (clip.name for clip in pair.clips)
+    styles = json.loads((tmp_path / "r" / "protocol.json").read_text())["protocol"]["styles"]
+    sizes = {name: float(spread(turns)) for name, turns in truth.items()}
+    expected = (abs(math.log2(sizes[two] / sizes[one])), abs(math.log2(0.1 / 2**0.5 / sizes[three])))
+    by_speaker = own["figures"]["off_rotation"]["by_speaker"]
+    assert by_speaker[pair.clips[0].speaker] == pytest.approx(expected[0], rel=0.05)
+    assert by_speaker[pair.clips[2].speaker] == pytest.approx(expected[1], rel=0.05)
+    plain = rows["mimic"]["figures"]["off_rotation"]["by_speaker"]
+    assert plain[pair.clips[2].speaker] == by_speaker[pair.clips[2].speaker]
+    source = styles[three]["stranger"]["name"]
+    strange = others["figures"]["off_rotation"]["by_speaker"][pair.clips[2].speaker]
+    assert strange == pytest.approx(abs(math.log2(sizes[source] / sizes[three])), rel=0.05)
+
+
+def test_a_changed_clip_that_gives_a_style_stops_the_protocol(pair, methods, tmp_path):
+    evaluate(pair, tmp_path / "r", wishes(methods, "still", seeds=(0,), per_speaker=1))
+    followed = wishes(methods, "still", protocol=tmp_path / "r" / "protocol.json")
+    clip = pair.clips[1]
+    files = clip.files | {"motion": clip.files["motion"].model_copy(update={"sha256": "0" * 64})}
+    pair.clips[1] = clip.model_copy(update={"files": files})
+    with pytest.raises(ConfigError, match="clip grid-s3_001 of the protocol, from which a style is taken"):
+        evaluate(pair, tmp_path / "other", followed)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        ({"methods": ("lips=replay",)}, "'lips=replay' is neither a method nor of the form lips=METHOD,head=METHOD"),
+        ({"methods": ("lips=replay,head=sing",)}, "there is no method 'sing'"),
+        (
+            {"methods": ("lips=still,head=replay",), "weights": ("still=/x", "still=/y")},
+            "several folders of 'still'; in a mixture it can have one",
+        ),
         ({"methods": ("sing",), "weights": ()}, "there is no method 'sing'"),
         ({"methods": ("replay",), "weights": ()}, "ships no weights of 'replay'; give yours with --weights"),
         ({"weights": ("still=/x",)}, "names 'still', which is not evaluated; add --method still"),

@@ -8,7 +8,7 @@ from benchmarks.readme_table import KEPT, main, results_page
 
 from declaim.errors import ConfigError
 from declaim.evaluation.figures import Record, figure, interval
-from declaim.evaluation.markdown import BEGIN, END, best, with_table
+from declaim.evaluation.markdown import BEGIN, END, _definition, best, readme_table, with_table
 from declaim.evaluation.measures import Measure, measures
 from declaim.metrics.averages import interval as plain_interval
 
@@ -58,6 +58,31 @@ def test_every_network_behind_a_number_is_named():
     assert named["gen_csim"] == "MobileFaceNet" and not named["mouth_correlation"]
     assert len({m.key for m in measures(pictures=True)}) == len(measures(pictures=True))
     assert all(m.definition.endswith(".") for m in measures(pictures=True))
+
+
+def made_up_report(methods):
+    """Rows with one figure each: the methods' 0.1, 0.2, ..., others 0."""
+    names = [("people", "people"), ("mean-face", "floor"), ("held-still", "floor"), ("m0-other-speech", "floor")]
+    names += [(f"m{i}", "method") for i in range(methods)]
+    values = [0.0] * 4 + [0.1 * (i + 1) for i in range(methods)]
+    rows = [{"key": key, "title": key, "kind": kind, "figures": {"r": {"value": v, "low": v - 0.05, "high": v + 0.05}}}
+            for (key, kind), v in zip(names, values, strict=True)]  # fmt: skip
+    about = {"clips": 2, "speakers": 1, "seeds": [0], "version": 3, "fingerprint": "f"}
+    measure = {"key": "r", "title": "r", "better": "high", "digits": 2, "group": "lips", "main": True}
+    return {"rows": rows, "measures": [measure], "protocol": about}
+
+
+def test_the_readme_shows_intervals_of_few_methods_and_the_best_of_many():
+    few, many = (readme_table(made_up_report(n)) for n in (2, 4))
+    assert "| **0.10** (0.05 to 0.15) | **0.20** (0.15 to 0.25) | 0.00" in few and "held-still" in few
+    assert "| 0.10 | 0.20 | 0.30 | **0.40** | 0.00 " in many and "held-still" not in many
+    for shown in (few, many):
+        assert "| mean-face " in shown and shown.splitlines()[0].rstrip(" |").endswith("people")
+
+
+def test_targets_are_told_in_the_definitions():
+    measure = {"title": "r", "group": "lips", "definition": "Such.", "high_of_mean_face": 0.8, "low_of_people": 0.85}
+    assert _definition(measure).endswith("at least 0.85 of people's and at most 0.8 of the mean face's.")
 
 
 def test_a_readme_without_markers_is_refused():

@@ -211,13 +211,13 @@ def in_style(
 
     check_takes_styles(method)
     if isinstance(method, MixedMethod):
-        return method.changed(lambda part: dressed(part) if takes_styles(part) else part)
+        return method.changed(lambda part: dressed(part) if _takes_styles(part) else part)
     return dressed(method)
 
 
-def takes_styles(method: Any) -> bool:
-    """Whether a method, or its class, takes styles."""
-    return hasattr(method, "with_style")
+def style_takers(method: Any) -> list[Any]:
+    """The method if it takes styles; of a mixture, those that do."""
+    return [part for part in _parts(method) if _takes_styles(part)]
 
 
 def check_takes_styles(method: Any) -> None:
@@ -226,8 +226,15 @@ def check_takes_styles(method: Any) -> None:
     Raises:
         ConfigError: it does not.
     """
-    parts = (method.lips, method.head) if isinstance(method, MixedMethod) else (method,)
-    if not any(map(takes_styles, parts)):
-        takers = ", ".join(name for name in METHODS if takes_styles(resolve(METHODS, name, kind="method")))
-        own = " and ".join(part.name for part in parts)
+    if not style_takers(method):
+        takers = ", ".join(name for name in METHODS if _takes_styles(resolve(METHODS, name, kind="method")))
+        own = " and ".join(part.name for part in _parts(method))
         raise ConfigError(f"{own} cannot be given a style or guidance; use a method that takes them: {takers}")
+
+
+def _parts(method: Any) -> tuple[Any, ...]:
+    return (method.lips, method.head) if isinstance(method, MixedMethod) else (method,)
+
+
+def _takes_styles(method: Any) -> bool:
+    return hasattr(method, "with_style")

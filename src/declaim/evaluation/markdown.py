@@ -4,13 +4,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from declaim.errors import ConfigError
-from declaim.evaluation.judging.actors import OTHER_SPEECH, PEOPLE, REDRAWN, STILL
+from declaim.evaluation.judging.actors import MEAN_FACE, OTHER_SPEECH, PEOPLE, REDRAWN, STILL
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 """Between these two lines of the README stands the generated table."""
 
 Json = dict[str, Any]
 _NONE = "-"
+FEW = 2
+"""Methods up to which the README's table has room for intervals."""
 REENACTMENT = "re-enactment"
 """Group of the metrics of tracked motion drawn again."""
 
@@ -123,33 +125,46 @@ def full(report: Json) -> str:
 
 
 def readme_table(report: Json) -> str:
-    """The README's tables: the methods' main figures beside floor and people; and what the renderer costs."""
+    """The README's tables: the methods' main figures beside floors and people; and what the renderer costs.
+
+    Intervals are left to the results page where more than two methods make the table wide.
+    """
     by_key = {row["key"]: row for row in report["rows"]}
     methods = [row for row in report["rows"] if row["kind"] == "method"]
     floors = [by_key[key] for row in methods[:1] if (key := row["key"] + OTHER_SPEECH) in by_key]
     stills = [by_key[key] for key in (STILL,) if key in by_key]
+    rest, people = [by_key[key] for key in (MEAN_FACE,) if key in by_key], by_key[PEOPLE]
     main = [m for m in report["measures"] if m.get("main")]
     drawn = [m for m in main if m["group"] == REENACTMENT]
     spoken = [m for m in main if m["group"] != REENACTMENT]
-    parts = [_main_table(spoken, [*methods, *floors, *stills, by_key[PEOPLE]], methods)]
+    few = len(methods) <= FEW
+    columns = [*methods, *floors, *rest, *(stills if few else ()), people]
+    marks = {m["key"]: {row["key"] for row in methods} if few else best(m, methods, people) for m in spoken}
+    parts = [_main_table(spoken, columns, marks, methods if few else ())]
     if REDRAWN in by_key and drawn:
-        parts.append(_main_table(drawn, [by_key[REDRAWN], *stills, by_key[PEOPLE]], [by_key[REDRAWN]]))
+        own = [by_key[REDRAWN]]
+        parts.append(_main_table(drawn, [*own, *stills, people], {m["key"]: {REDRAWN} for m in drawn}, own))
     p = report["protocol"]
+    about = "in brackets 95 % intervals over speakers" if few else "bold: the best method; intervals: docs/results.md"
     parts.append(
-        f"*{p['clips']} clips of {p['speakers']} unseen people, seeds {', '.join(map(str, p['seeds']))}; in brackets "
-        f"95 % intervals over speakers; protocol {p['version']}-{p['fingerprint']}.*"
+        f"*{p['clips']} clips of {p['speakers']} unseen people, seeds {', '.join(map(str, p['seeds']))}; {about}; "
+        f"protocol {p['version']}-{p['fingerprint']}.*"
     )
     return "\n\n".join(parts)
 
 
-def _main_table(chosen: Sequence[Json], columns: Sequence[Json], bold: Sequence[Json]) -> str:
+def _main_table(
+    chosen: Sequence[Json], columns: Sequence[Json], marks: dict[str, set[str]], intervals: Sequence[Json]
+) -> str:
+    """Lines are measures; ``marks`` names the bold rows of each, ``intervals`` are shown in those rows."""
     lines = []
     for measure in chosen:
         cells = []
         for row in columns:
-            cell = shown(measure, row["figures"].get(measure["key"]), interval=row in bold)
+            cell = shown(measure, row["figures"].get(measure["key"]), interval=row in intervals)
             value, space, rest = cell.partition(" ")
-            cells.append(f"**{value}**{space}{rest}" if row in bold and cell != _NONE else cell)
+            bold = row["key"] in marks[measure["key"]] and cell != _NONE
+            cells.append(f"**{value}**{space}{rest}" if bold else cell)
         seen = f" ({measure['network']})" if "network" in measure else ""
         lines.append((f"{title(measure)}{where(measure)}{seen}", *cells))
     return table(("", *(row["title"] for row in columns)), lines)
@@ -231,7 +246,15 @@ def _breakdown(report: Json, key: str) -> list[str]:
 
 def _definition(measure: Json) -> str:
     through = f" Seen through {measure['network']}." if "network" in measure else ""
-    wanted = [f"{sign} {measure[k]:g}" for k, sign in (("low", "at least"), ("high", "at most")) if k in measure]
+    words = {
+        "low": "at least {:g}",
+        "high": "at most {:g}",
+        "low_of_people": "at least {:g} of people's",
+        "high_of_people": "at most {:g} of people's",
+        "off_people": "within {:g} of people's",
+        "high_of_mean_face": "at most {:g} of the mean face's",
+    }
+    wanted = [text.format(measure[key]) for key, text in words.items() if key in measure]
     target = f" Target: {' and '.join(wanted)}." if wanted else ""
     return f"- **{measure['title']}**{where(measure)}: {measure['definition']}{through}{target}"
 

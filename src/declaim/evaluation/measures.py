@@ -34,6 +34,7 @@ class Measure:
         low_of_people: least acceptable value, as a multiple of people's.
         high_of_people: greatest acceptable value, as a multiple of people's.
         off_people: greatest acceptable distance to people's value.
+        high_of_mean_face: greatest acceptable value, as a multiple of the mean face's.
         digits: after the point.
         network: what the number was seen through; numbers of different networks cannot be compared.
         main: stands in the summary table and in the README.
@@ -53,6 +54,7 @@ class Measure:
     low_of_people: float | None = None
     high_of_people: float | None = None
     off_people: float | None = None
+    high_of_mean_face: float | None = None
     digits: int = 2
     network: str = ""
     main: bool = False
@@ -86,6 +88,16 @@ def head_speed(quantile: str, title: str) -> Measure:
     )  # fmt: skip
 
 
+def off_person(part: str, title: str) -> Measure:
+    """How far one motion part's amplitude is from that of the very person."""
+    return Measure(
+        f"off_{part}", f"off the person's, {title}", "amplitude",
+        f"Mean over clips of the size of log2 of generated over true standard deviation of {title}: 0 where everybody "
+        "moves as himself, 1 where he moves twice or half as much.",
+        "low",
+    )  # fmt: skip
+
+
 LIPS = (
     Measure("mouth_correlation", "mouth correlation", "lips",
             "Pearson correlation of the mouth's opening with the truth's, per clip; 0 for a mouth that never moves.",
@@ -111,6 +123,11 @@ LIPS = (
             "low", "lve_cm", unit="cm", digits=3),
     Measure("mod", "MOD", "lips", "Mean absolute difference of the mouth's opening, on the mean person.",
             "low", "mod_cm", unit="cm", digits=3),
+    Measure("lve_head", "LVE, head", "lips",
+            "Mean over frames of the farthest lip vertex's distance on the full 3-D head, mean identity, head at rest.",
+            "low", "lve_head_mm", unit="mm", high_of_mean_face=0.8, main=True),
+    Measure("mod_head", "MOD, head", "lips", "Mean absolute difference of the mouth's opening on the full 3-D head.",
+            "low", "mod_head_mm", unit="mm", high_of_mean_face=0.8, main=True),
 )  # fmt: skip
 
 SYNC = (
@@ -136,9 +153,14 @@ MOVEMENT = (
     head_speed("median", "median"),
     head_speed("p90", "fastest tenth"),
     amplitude("translation", "head translation"),
+    off_person("mouth", "mouth opening"),
+    off_person("rotation", "head rotation"),
     Measure("fdd", "FDD", "amplitude",
             "Mean over the points of eyes, irises and brows of the temporal standard deviation of position, truth "
             "minus generated: positive where the truth is livelier.", "zero", "fdd_cm", unit="cm", digits=3),
+    Measure("fdd_head", "FDD, head", "amplitude",
+            "The same over the vertices of eyes, brows and forehead of the full 3-D head.",
+            "zero", "fdd_head_mm", unit="mm", digits=3),
     Measure("silence", "mouth in pauses", "movement",
             "Movement of the mouth in pauses of at least 0.4 s, as a share of that in speech.",
             "low", "silence_movement", high=0.10, main=True),

@@ -13,14 +13,17 @@ from declaim.errors import CheckpointError, ConfigError
 from declaim.evaluation.judging.store import digest
 from declaim.evaluation.measures import measures
 from declaim.pretrained import atomic_file
+from declaim.types import Motion
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Changes whenever a definition changes: then old and new tables cannot be compared."""
 
 SHUFFLES = 3
 """Clips of other speakers whose speech stands in for a clip's own one in the floor."""
 GAP_S = 2.0
 """Length of the digital silence put between two readings of a clip."""
+STYLE_FRAMES = 50
+"""Least frames with a face of a clip from which a style is taken."""
 GAP_CLIP_FRAMES = 250
 """Most frames taken of a clip for that."""
 
@@ -40,6 +43,23 @@ class ProtocolClip(_Strict):
     start_s: float = 0.0
     files: dict[str, str]
     """SHA-256 of what is read of it, by kind."""
+
+
+class StyleSource(_Strict):
+    """A clip from which a style is taken."""
+
+    name: str
+    sha256: str
+    """Of its motion."""
+
+
+class ClipStyles(_Strict):
+    """Where the styles come from in which a method that takes styles plays a clip."""
+
+    own: StyleSource | None
+    """Another clip of the clip's speaker; None where there is none."""
+    stranger: StyleSource | None
+    """A clip of another speaker."""
 
 
 class PictureProtocol(_Strict):
@@ -63,6 +83,8 @@ class EvaluationProtocol(_Strict):
     shuffles: int = SHUFFLES
     gap_s: float = GAP_S
     pictures: PictureProtocol | None = None
+    styles: dict[str, ClipStyles] = {}
+    """By clip."""
     metrics: dict[str, str] = {}
     """Definition of every metric."""
 
@@ -116,6 +138,7 @@ def freeze(
         seeds=seeds,
         clips=tuple(_entry(clip, pictures) for clip in chosen),
         pictures=PictureProtocol() if pictures else None,
+        styles=_styles(corpus, split, chosen),
         metrics={m.key: m.definition for m in measures(pictures=pictures)},
     )
 
@@ -144,6 +167,13 @@ def clips_of(protocol: EvaluationProtocol, corpus: Corpus) -> list[ClipRecord]:
                 f"clip {wanted.name} of {corpus.folder} is not that of the protocol ({', '.join(changed)} differ); "
                 "use the corpus it was made on, or freeze a new protocol in another folder"
             )
+    for styles in protocol.styles.values():
+        for source in (styles.own, styles.stranger):
+            if source is not None and (source.name not in known or _source(known[source.name]) != source):
+                raise ConfigError(
+                    f"clip {source.name} of the protocol, from which a style is taken, is not in {corpus.folder} or "
+                    "has changed; use the corpus it was made on"
+                )
     return [known[wanted.name] for wanted in protocol.clips]
 
 
@@ -158,7 +188,7 @@ def difference(old: EvaluationProtocol, new: EvaluationProtocol) -> str | None:
             return f"clip {name} {how}"
     fields = [k for k in type(new).model_fields if k != "clips" and getattr(old, k) != getattr(new, k)]
     first = fields[0]
-    if first in ("metrics", "pictures"):
+    if first in ("metrics", "pictures", "styles"):
         return f"other {first}"
     return f"{first} was {getattr(old, first)} and is {getattr(new, first)}"
 
@@ -213,6 +243,28 @@ def _entry(clip: ClipRecord, pictures: bool) -> ProtocolClip:
         name=clip.name, speaker=clip.speaker, language=clip.language, frames=clip.frames,
         source_sha256=clip.source_sha256, start_s=clip.start_s, files=files,
     )  # fmt: skip
+
+
+def _styles(corpus: Corpus, split: str, chosen: list[ClipRecord]) -> dict[str, ClipStyles]:
+    """For every clip the longest other one of its speaker, and one of another speaker, chosen by their names alone."""
+    pool = [clip for clip in corpus.select([split]) if _seen(corpus.motion(clip)) >= STYLE_FRAMES]
+    found = {}
+    for clip in chosen:
+        own = [c for c in pool if c.speaker == clip.speaker and c.name != clip.name]
+        strangers = [c for c in pool if c.speaker != clip.speaker]
+        found[clip.name] = ClipStyles(
+            own=_source(max(own, key=lambda c: (c.frames, c.name))) if own else None,
+            stranger=_source(min(strangers, key=lambda c: digest([clip.name, c.name]))) if strangers else None,
+        )
+    return found
+
+
+def _seen(motion: Motion) -> int:
+    return len(motion) if motion.valid is None else int(motion.valid.sum())
+
+
+def _source(clip: ClipRecord) -> StyleSource:
+    return StyleSource(name=clip.name, sha256=clip.files[MOTION].sha256)
 
 
 def _limited(clips: list[ClipRecord], count: int | None) -> list[ClipRecord]:

@@ -12,11 +12,11 @@ from typing import Any
 from declaim import __version__
 from declaim.assets import ASSETS, shipped
 from declaim.evaluation.figures import Figure, Record, figure, rounded
-from declaim.evaluation.judging.actors import PEOPLE, Actor, Row, renderer_row, standing_rows, weight_hashes
+from declaim.evaluation.judging.actors import PEOPLE, Actor, Row, Styled, renderer_row, standing_rows, weight_hashes
 from declaim.evaluation.judging.playing import Made
 from declaim.evaluation.measures import Measure, measures
 from declaim.evaluation.protocol import EvaluationProtocol
-from declaim.evaluation.verdict import is_met, verdict
+from declaim.evaluation.verdict import Beside, is_met, verdict
 
 REPORT_VERSION = 1
 """Version of report.json."""
@@ -81,7 +81,7 @@ def _figures(
 
 def _targets(figures: dict[str, dict[str, Figure]], row: Row, used: Sequence[Measure]) -> dict[str, bool]:
     """Whether a method meets each of the targets that there are."""
-    met = {m.key: is_met(m, figures[row.key][m.key], figures[PEOPLE][m.key]) for m in used}
+    met = {m.key: is_met(m, figures[row.key][m.key], Beside.of(figures, m.key)) for m in used}
     return {key: value for key, value in met.items() if value is not None}
 
 
@@ -115,8 +115,8 @@ def provenance(
     return {
         "code": {"declaim": __version__, "commit": commit()},
         "weights": {
-            **{actor.name: actor.hashes for actor in actors},
-            "face-model": weight_hashes(shipped("face-model")),
+            **{actor.name: actor.hashes for actor in actors if not isinstance(actor, Styled)},
+            **{name: weight_hashes(shipped(name)) for name in ("face-model", "head3d")},
             **({"sync-expert": expert} if expert else {}),
         },
         "assets": {name: {f.name: f.sha256 for f in ASSETS[name].files} for name in sorted(assets)},

@@ -9,7 +9,7 @@ from typing import Any
 from declaim.assets import shipped
 from declaim.data.corpus import Corpus
 from declaim.errors import AssetError, ConfigError
-from declaim.evaluation.judging.actors import chosen_actors, weight_hashes
+from declaim.evaluation.judging.actors import chosen_actors, weight_hashes, with_styles
 from declaim.evaluation.judging.pictures import Gallery
 from declaim.evaluation.judging.playing import Stage, records_of
 from declaim.evaluation.judging.store import Store
@@ -45,7 +45,7 @@ class Wishes:
     """What to evaluate.
 
     Attributes:
-        methods: registered names.
+        methods: registered names, or ``lips=METHOD,head=METHOD``.
         weights: ``method=FOLDER``.
         renderer: registered name.
         split: of the corpus.
@@ -85,7 +85,8 @@ def evaluate(corpus: Corpus, folder: Path, wishes: Wishes, on_stage: OnStage | N
     begin = on_stage or (lambda name: lambda done, total: None)
     protocol = agreed_protocol(corpus, folder, wishes)
     clips = clips_of(protocol, corpus)
-    actors = chosen_actors(list(dict.fromkeys(wishes.methods)), list(wishes.weights))
+    chosen = chosen_actors(list(dict.fromkeys(wishes.methods)), list(wishes.weights))
+    actors = with_styles(chosen, corpus, protocol)
     expert, hashes = sync_expert(wishes.syncnet)
     folder.mkdir(parents=True, exist_ok=True)
     used = ["whisper-tiny.en", *(PICTURE_ASSETS if protocol.pictures is not None else ())]

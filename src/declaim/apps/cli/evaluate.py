@@ -13,7 +13,9 @@ from declaim.apps.cli.progress import console, stages
 def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report; a later run goes on in it.")],
     corpus: Annotated[Path, typer.Option(help="A corpus made by declaim prepare.")],
-    method: Annotated[list[str] | None, typer.Option(help="A method; may be given several times.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method, or lips=METHOD,head=METHOD; may be given several times.")
+    ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(help="METHOD=FOLDER of weights you trained; several of one method make several rows."),

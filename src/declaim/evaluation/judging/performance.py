@@ -24,16 +24,18 @@ class Performance:
         motion: as generated or tracked.
         points: `FaceModel.points` of its expression, cm.
         turns: head rotation around its own mean, axis-angle, rad.
+        arkit: `declaim.face.arkit.arkit_from_motion`, if the full head is to be compared.
     """
 
     motion: Motion
     points: Float[Tensor, "frames points 3"]
     turns: Float[Tensor, "frames 3"]
+    arkit: Float[Tensor, "frames 52"] | None = None
 
     @classmethod
-    def of(cls, motion: Motion, model: FaceModel) -> "Performance":
+    def of(cls, motion: Motion, model: FaceModel, arkit: Float[Tensor, "frames 52"] | None = None) -> "Performance":
         """The performance of a motion (no batch axis)."""
-        return cls(motion, model.points(motion["expression"]), head_deviation(motion["rotation"]))
+        return cls(motion, model.points(motion["expression"]), head_deviation(motion["rotation"]), arkit)
 
     @cached_property
     def opening(self) -> Float[Tensor, " frames"]:
@@ -44,7 +46,8 @@ class Performance:
         """The first frames."""
         if frames >= len(self):
             return self
-        return Performance(self.motion.frames(0, frames), self.points[:frames], head_deviation(self.turns[:frames]))
+        turns, arkit = head_deviation(self.turns[:frames]), None if self.arkit is None else self.arkit[:frames]
+        return Performance(self.motion.frames(0, frames), self.points[:frames], turns, arkit)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -73,7 +76,9 @@ class Reference:
     true_scores: dict[int, dict[str, float | None]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, corpus: Corpus, clip: ClipRecord, model: FaceModel) -> "Reference":
+    def of(
+        cls, corpus: Corpus, clip: ClipRecord, model: FaceModel, arkit: Float[Tensor, "_ 52"] | None = None
+    ) -> "Reference":
         """The reference of a corpus's clip; sound and picture are cut to the shorter one."""
         speech, truth = corpus.speech(clip), corpus.motion(clip)
         frames = min(len(truth), speech.n_frames)
@@ -81,7 +86,7 @@ class Reference:
         return cls(
             clip,
             speech,
-            Performance.of(truth, model).cut(frames),
+            Performance.of(truth, model, arkit).cut(frames),
             speaking(speech)[:frames],
             onsets_s(speech),
             frame_spans(align(speech, words), frames) if words else None,

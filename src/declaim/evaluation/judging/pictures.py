@@ -132,7 +132,7 @@ class Gallery:
         return {
             "picture": clip.files[PICTURE].sha256,
             "motion": clip.files[MOTION].sha256,
-            "methods": [(a.name, a.registered, a.hashes) for a in self.stage.actors],
+            "methods": [(a.name, a.depends(clip)) for a in self.stage.shown],
             "seeds": self.stage.protocol.seeds,
             "renderer": self.name,
             "settings": None if pictures is None else pictures.model_dump(),
@@ -154,7 +154,7 @@ class Gallery:
             easel.show_redrawn(self.stage.corpus.motion(clip))
             easel.show_still()
             easel.show_mean_face()
-            for actor in self.stage.actors:
+            for actor in self.stage.shown:
                 for seed in self.stage.protocol.seeds[: 1 if pictures is None else pictures.takes]:
                     easel.show_generated(actor.rows[0].key, seed, self.stage.take(actor, clip, seed))
         return easel.scores, easel.vectors

@@ -9,15 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from declaim.assets import shipped
 from declaim.data.corpus import ACTIVITY, MOTION, SPEECH, ClipRecord, Corpus, features_key
 from declaim.evaluation.figures import UNKNOWN as UNKNOWN_LANGUAGE
 from declaim.evaluation.figures import Record
 from declaim.evaluation.judging import actors as rows
-from declaim.evaluation.judging.actors import Actor, held_still, mean_face
+from declaim.evaluation.judging.actors import Actor, held_still, mean_face, weight_hashes
 from declaim.evaluation.judging.performance import Performance, Reference, doubled
 from declaim.evaluation.judging.scores import histograms, in_step, movement_in_gap, score, sync_scores, waiting
 from declaim.evaluation.judging.store import Store
 from declaim.evaluation.protocol import GAP_CLIP_FRAMES, EvaluationProtocol, others, take_seed
+from declaim.face.arkit import arkit_from_motion
+from declaim.face.head3d import Head3D
 from declaim.face.model import FaceModel
 from declaim.metrics.functional.motion import diversity_over_takes
 from declaim.registry import ENCODERS, resolve
@@ -56,6 +59,16 @@ class Stage:
         """The face model on whose mean person all motion is compared."""
         return FaceModel.from_pretrained()
 
+    @property
+    def shown(self) -> list[Actor]:
+        """The actors that are drawn."""
+        return [actor for actor in self.actors if actor.shown]
+
+    @cached_property
+    def head(self) -> Head3D:
+        """The full head on which lips and upper face are compared, too."""
+        return Head3D.from_pretrained()
+
     @cached_property
     def gap_clips(self) -> set[str]:
         """The clips that are read twice with a silence between: the first one of every speaker."""
@@ -77,7 +90,7 @@ class Stage:
                 # All seeds of one sound together: its features are kept for the next seed.
                 for path, seed, gap in sorted(todo, key=lambda job: job[2]):
                     sound = twice if gap and twice is not None else speech
-                    self.store.write_motion(path, actor.generate(sound, take_seed(seed, clip)))
+                    self.store.write_motion(path, actor.generate(sound, take_seed(seed, clip), clip))
             if on_step:
                 on_step(done + 1, len(takes))
 
@@ -99,7 +112,7 @@ class Stage:
 
     def _take_path(self, actor: Actor, clip: ClipRecord, seed: int, *, gap: bool = False) -> Path:
         return self.store.path(
-            "takes", ".safetensors", method=actor.registered, weights=actor.hashes, seed=take_seed(seed, clip),
+            "takes", ".safetensors", **actor.depends(clip), seed=take_seed(seed, clip),
             speech=clip.files[SPEECH].sha256, gap=self._gap if gap else 0,
         )  # fmt: skip
 
@@ -109,7 +122,7 @@ class Stage:
         found = self.store.read_motion(path)
         if found is None:
             sound = self._doubled(clip) if gap else self.corpus.speech(clip)
-            found = actor.generate(sound, take_seed(seed, clip))
+            found = actor.generate(sound, take_seed(seed, clip), clip)
             self.store.write_motion(path, found)
         return found
 
@@ -136,7 +149,8 @@ class Stage:
             "clips": [{k: f.sha256 for k, f in c.files.items() if k in (MOTION, SPEECH, ACTIVITY)} for c in used],
             "words": self.clips[i].origin,
             "names": [clip.name for clip in used],
-            "methods": [(a.name, a.registered, a.hashes) for a in self.actors],
+            "methods": [(a.name, [a.depends(clip) for clip in used]) for a in self.actors],
+            "head": weight_hashes(shipped("head3d")),
             "seeds": self.protocol.seeds,
             "gap": self._gap if self.clips[i].name in self.gap_clips else 0,
             "expert": self.expert_hashes,
@@ -145,14 +159,16 @@ class Stage:
 
     def _judge(self, i: int) -> Made:
         clip = self.clips[i]
-        bench = _Bench(self, Reference.of(self.corpus, clip, self.model), self._features(clip))
+        arkit = self._arkit(self.corpus.motion(clip), clip.files[MOTION].sha256)
+        bench = _Bench(self, Reference.of(self.corpus, clip, self.model, arkit), self._features(clip))
         strangers = [self.clips[j] for j in others(self.clips, i, self.protocol.shuffles)]
         truth = bench.reference.truth
         bench.judge(rows.PEOPLE, 0, truth)
         for other in strangers:
-            bench.judge(rows.STRANGERS, 0, Performance.of(self.corpus.motion(other), self.model))
-        bench.judge(rows.MEAN_FACE, 0, Performance.of(mean_face(truth.motion), self.model))
-        bench.judge(rows.STILL, 0, Performance.of(held_still(truth.motion), self.model))
+            bench.judge(rows.STRANGERS, 0, self._tracked(other))
+        for row, still in ((rows.MEAN_FACE, mean_face(truth.motion)), (rows.STILL, held_still(truth.motion))):
+            arkit = arkit_from_motion(still.frames(0, 1), self.model).expand(len(still), -1)
+            bench.judge(row, 0, Performance.of(still, self.model, arkit))
         for actor in self.actors:
             self._judge_actor(bench, actor, strangers)
         return bench.made
@@ -161,21 +177,40 @@ class Stage:
         clip, key = bench.reference.clip, actor.rows[0].key
         turns = []
         for seed in self.protocol.seeds:
-            take = Performance.of(self.take(actor, clip, seed), self.model)
+            take = self._played(actor, clip, seed)
             bench.judge(key, seed, take, actor.borders)
             turns.append(take.cut(len(bench.reference)).turns)
             if clip.name in self.gap_clips:
                 gap = Performance.of(self.take(actor, clip, seed, gap=True), self.model)
                 frames = min(self._length(clip), GAP_CLIP_FRAMES)
                 bench.made["records"][-1]["scores"]["gap_movement"] = movement_in_gap(gap.opening, frames, self._gap)
-            for other in strangers:
-                foreign = Performance.of(self.take(actor, other, seed), self.model)
-                bench.judge(key + rows.OTHER_SPEECH, seed, foreign, actor.borders)
+            for other in strangers if len(actor.rows) > 1 else ():
+                bench.judge(key + rows.OTHER_SPEECH, seed, self._played(actor, other, seed), actor.borders)
         if len(turns) > 1:
             apart = float(diversity_over_takes(torch.stack(turns))) * 57.29578
             for record in bench.made["records"]:
                 if record["row"] == key:
                     record["scores"]["diversity_takes"] = apart
+
+    def _played(self, actor: Actor, clip: ClipRecord, seed: int) -> Performance:
+        """A take as a performance."""
+        motion = self.take(actor, clip, seed)
+        arkit = self._arkit(motion, self._take_path(actor, clip, seed).name)
+        return Performance.of(motion, self.model, arkit)
+
+    def _tracked(self, clip: ClipRecord) -> Performance:
+        """A clip's own motion as a performance."""
+        motion = self.corpus.motion(clip)
+        return Performance.of(motion, self.model, self._arkit(motion, clip.files[MOTION].sha256))
+
+    def _arkit(self, motion: Motion, name: str) -> Tensor:
+        """The ARKit coefficients of a motion with a name of its own, computed once: it stands in several rows."""
+        path = self.store.path("arkit", ".safetensors", motion=name)
+        found = self.store.read_tensors(path)
+        if found is None or "arkit" not in found:
+            found = {"arkit": arkit_from_motion(motion, self.model)}
+            self.store.write_tensors(path, found)
+        return found["arkit"]
 
     def _features(self, clip: ClipRecord) -> Tensor | None:
         """Speech features for the sync expert."""
@@ -205,7 +240,7 @@ class _Bench:
 
     def judge(self, row: str, seed: int, take: Performance, borders: Callable[[int], list[int]] | None = None) -> None:
         """Add the scores of one take in one row."""
-        scores = score(take, self.reference, borders(len(take)) if borders else [])
+        scores = score(take, self.reference, borders(len(take)) if borders else [], self.stage.head)
         if self.stage.expert is not None and self.features is not None:
             known = row in (rows.PEOPLE, rows.STRANGERS)
             found, curve = sync_scores(self.stage.expert, self.features, take, valid=known)

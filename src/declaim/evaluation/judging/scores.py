@@ -18,10 +18,12 @@ from declaim.face.eyes import (
     lid_closure,
     seen_gaze,
 )
+from declaim.face.head3d import Head3D
 from declaim.metrics.functional import lip
 from declaim.metrics.functional import motion as m
 from declaim.metrics.functional.parts import lip_jitter, motion_parts
 from declaim.metrics.functional.waiting import Wait, waits
+from declaim.metrics.head import arkit_scores_on
 from declaim.sync import SyncExpert, lse_c, lse_d, offset
 from declaim.timebase import FPS
 
@@ -39,19 +41,37 @@ MOST_LATE, LONG_ENOUGH = 5, 100
 """Greatest offset of footage that is believed, in frames; and least frames of its clip."""
 
 
-def score(take: Performance, reference: Reference, borders: list[int]) -> Scores:
+def score(take: Performance, reference: Reference, borders: list[int], head: Head3D | None = None) -> Scores:
     """All motion scores of a take, judged by a clip (cut to the shorter one).
 
     Args:
         take: what is judged.
         reference: the clip whose speech it claims to speak.
         borders: first frames of the windows in which it was generated.
+        head: the full head, for performances that have their ``arkit``.
     """
     frames = min(len(take), len(reference))
     a, ref = take.cut(frames), reference.cut(frames)
     own, true = alone(a, ref, borders), _true_scores(reference, frames)
     kept = [name for name in true if name.startswith(("sd_", "speed_", "beat_align"))]
-    return {**own, **against_truth(a, ref.truth), **{f"true_{name}": true[name] for name in kept}}
+    off = {f"off_{part}": off_person(own[f"sd_{part}"], true[f"sd_{part}"]) for part in ("mouth", "rotation")}
+    whole = {} if head is None else on_head(a, ref.truth, head)
+    return {**own, **against_truth(a, ref.truth), **whole, **off, **{f"true_{name}": true[name] for name in kept}}
+
+
+def off_person(own: float | None, true: float | None) -> float | None:
+    """How far an amplitude is from the person's, in doublings; None where one of them is 0."""
+    return abs(math.log2(own / true)) if own and true else None
+
+
+def on_head(take: Performance, truth: Performance, head: Head3D) -> Scores:
+    """Scores on the full head, over the frames in which both have a face."""
+    if take.arkit is None or truth.arkit is None:
+        return {}
+    seen = torch.ones(len(truth), dtype=torch.bool)
+    for valid in (take.motion.valid, truth.motion.valid):
+        seen = seen if valid is None else seen & valid
+    return {**arkit_scores_on(head, take.arkit[seen], truth.arkit[seen])} if bool(seen.any()) else {}
 
 
 def _true_scores(reference: Reference, frames: int) -> Scores:

@@ -18,7 +18,7 @@ _PACKAGE = Path(__file__).parents[2]
 _MOTION = ("audio", "diffusion", "face", "methods", "motion", "nn")
 _SCORES = (*_MOTION, "metrics", "sync", "evaluation/judging")
 _PICTURES = (*_SCORES, "media", "render")
-_COUNTED = {"takes": _MOTION, "scores": _SCORES}
+_COUNTED = {"takes": _MOTION, "arkit": ("face",), "scores": _SCORES}
 """Packages whose code decides each kind of result; all of them for the others."""
 
 

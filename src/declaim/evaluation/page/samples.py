@@ -93,7 +93,7 @@ def samples(stage: Stage, count: int = CURVES) -> list[Sample]:
                 Course.of(Performance.of(stage.take(actor, clip, seed), stage.model).cut(len(reference)))
                 for seed in stage.protocol.seeds
             ]
-            for actor in stage.actors
+            for actor in stage.shown
         }
         edges = torch.nn.functional.pad(reference.speaking.int(), (1, 1)).diff()
         runs = zip((edges == 1).nonzero()[:, 0].tolist(), (edges == -1).nonzero()[:, 0].tolist(), strict=True)
@@ -111,11 +111,11 @@ def videos(gallery: Gallery, on_step: OnStep | None = None) -> list[tuple[str, s
     """
     stage, found = gallery.stage, []
     chosen = spread_clips(stage.clips, VIDEOS)
-    titles = ["real", *(actor.name for actor in stage.actors), "held still"]
+    titles = ["real", *(actor.name for actor in stage.shown), "held still"]
     for done, clip in enumerate(chosen):
         path = stage.store.path(
             "videos", ".mp4", picture=clip.files[PICTURE].sha256, speech=clip.files[SPEECH].sha256,
-            methods=[(a.registered, a.hashes) for a in stage.actors], seed=stage.protocol.seeds[0],
+            methods=[a.depends(clip) for a in stage.shown], seed=stage.protocol.seeds[0],
             renderer=gallery.name, size=VIDEO_PX, frames=LONGEST_FRAMES, crf=CRF,
         )  # fmt: skip
         try:
@@ -143,7 +143,7 @@ def _write(gallery: Gallery, clip: ClipRecord, path: Path) -> None:
         portrait = load_portrait(_sized(first), face="largest", model=stage.model, tracker=tracker)
     speech = stage.corpus.speech(clip)
     frames = min(clip.frames, speech.n_frames, LONGEST_FRAMES)
-    takes = [stage.take(actor, clip, stage.protocol.seeds[0]).frames(0, frames) for actor in stage.actors]
+    takes = [stage.take(actor, clip, stage.protocol.seeds[0]).frames(0, frames) for actor in stage.shown]
     drawn = [_pictures(gallery.renderer.render(portrait, take, "rest")) for take in takes]
     columns = [_truth(video), *drawn, _still(portrait, frames)]
     sound = Speech(speech.samples[: samples_in(frames)], speech.sample_rate)
