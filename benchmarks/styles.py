@@ -91,6 +91,14 @@ def statistics(motion: Motion, model: FaceModel) -> Float[Tensor, " statistics"]
     return torch.tensor([*(np.log(max(size, 1e-3)) for size in sizes), np.log(manner.nods + 5.0)])
 
 
+def learnt_statistics(corpus: Corpus, clips: Sequence[ClipRecord], model: FaceModel) -> dict[str, Tensor]:
+    """Statistics of every speaker, means over his clips."""
+    found: dict[str, list[Tensor]] = {}
+    for clip in clips:
+        found.setdefault(clip.speaker, []).append(statistics(corpus.motion(clip), model))
+    return {speaker: torch.stack(values).mean(0) for speaker, values in sorted(found.items())}
+
+
 def recall(codes: dict[str, Tensor]) -> tuple[float, dict[str, float]]:
     """recall@1 of pieces' codes, and of every speaker."""
     names, rng = list(codes), np.random.default_rng(0)
@@ -114,33 +122,37 @@ class Stage:
         people: pieces by speaker.
         scale: standard deviations of the statistics.
         model: the face model.
-        seed: the take.
     """
 
-    def __init__(self, people: dict[str, list[Piece]], scale: Tensor, model: FaceModel, seed: int) -> None:
-        self.scale, self.model, self.seed = scale, model, seed
+    def __init__(self, people: dict[str, list[Piece]], scale: Tensor, model: FaceModel) -> None:
+        self.scale, self.model = scale, model
         self.speech = {name: pieces[-1].between(0, LONGEST_FRAMES) for name, pieces in people.items()}
         self.real = {name: statistics(pieces[-1].motion, model) for name, pieces in people.items()}
 
-    def spoken(self, method: DiffPoseTalk, name: str) -> Tensor:
-        """Statistics of a speaker's speech as the method speaks it."""
+    def take(self, method: DiffPoseTalk, name: str, seed: int) -> Motion:
+        """A speaker's speech as the method speaks it."""
         piece = self.speech[name]
-        made = method.generate_from_features([piece.features], len(piece.features), active=piece.active, seed=self.seed)
-        return statistics(made, self.model)
+        return method.generate_from_features([piece.features], len(piece.features), active=piece.active, seed=seed)
+
+    def spoken(self, method: DiffPoseTalk, name: str, seed: int) -> float:
+        """How far a speaker's speech, as the method speaks it, is from his real statistics."""
+        return self.distance(statistics(self.take(method, name, seed), self.model), name)
 
     def distance(self, found: Tensor, name: str) -> float:
         """Root mean square difference from a speaker's real statistics."""
         return float(((found - self.real[name]) / self.scale).square().mean().sqrt())
 
 
-def wins(stage: Stage, method: DiffPoseTalk, styles: dict[str, Style]) -> tuple[np.ndarray, dict[str, float]]:
+def wins(
+    stage: Stage, method: DiffPoseTalk, styles: dict[str, Style], seed: int
+) -> tuple[np.ndarray, dict[str, float]]:
     """For every pair (own, other): whether the own style is nearer; and the distances in the own style."""
     names = list(styles)
     worn = {name: method.with_style(style) for name, style in styles.items()}
     won = np.full((len(names), len(names)), np.nan)
     own = {}
     for i, name in enumerate(names):
-        found = [stage.distance(stage.spoken(worn[other], name), name) for other in names]
+        found = [stage.spoken(worn[other], name, seed) for other in names]
         own[name] = found[i]
         for j, distance in enumerate(found):
             if i != j:
@@ -205,9 +217,9 @@ def judged(
     styles = seen_styles(method, people)
     rows: dict[str, list[dict[str, float]]] = {}
     shares, wons = [], []
+    stage = Stage(people, scale, model)
     for seed in seeds:
-        stage = Stage(people, scale, model, seed)
-        won, own = wins(stage, method, styles)
+        won, own = wins(stage, method, styles, seed)
         wons.append(won)
         shares.append(float(np.nanmean(won)))
         rows.setdefault("encoder", []).append(own)
@@ -215,7 +227,7 @@ def judged(
         if tabled is not None:
             ways |= table_styles(tabled, training, people, scale, model)
         for way, worn in ways.items():
-            found_each = {n: stage.distance(stage.spoken(worn(n), n), n) for n in people}
+            found_each = {n: stage.spoken(worn(n), n, seed) for n in people}
             rows.setdefault(way, []).append(found_each)
     report |= {"wins_by_seed": shares, "wins": fmean(shares), "wins_interval": interval(np.mean(wons, 0))}
     report["distances"] = {
@@ -239,7 +251,7 @@ def shown(report: dict[str, object]) -> str:
     low, high = report["wins_interval"]  # type: ignore[misc]
     return "\n".join([
         f"recall@1 {report['recall']:.2f} among {report['speakers']} speakers (chance {report['chance']:.3f}; speakers "
-        f"of several clips {report['recall_of_several_clips']:.2f}; statistics alone {report['recall_by_statistics']:.2f})",
+        f"of several clips {report['recall_of_several_clips']:.2f}; statistics {report['recall_by_statistics']:.2f})",
         f"wins {report['wins']:.2f} ({low:.2f} to {high:.2f}; seeds {report['wins_by_seed']})",
         markdown(("style from", "distance", "by seed", "encoder nearer, share of speakers"), lines),
     ])  # fmt: skip
@@ -263,10 +275,7 @@ def main(arguments: list[str] | None = None) -> int:
     seen = [clip for clip in clips if clip.speaker in asked] if asked else corpus.select(("eval",))
     learnt = [clip for clip in clips if clip.speaker not in asked]
     people = pieces_of(corpus, seen, method.config.encoder)
-    training = {
-        speaker: torch.stack([statistics(corpus.motion(c), model) for c in learnt if c.speaker == speaker]).mean(0)
-        for speaker in sorted({clip.speaker for clip in learnt})
-    }
+    training = learnt_statistics(corpus, learnt, model)
     report = judged(method, tabled, people, training, chosen.seeds, model)
     print(shown(report))
     if chosen.output:

@@ -24,6 +24,9 @@ class DenoiserConfig(ListenerConfig):
     """Whether the speech of a frame is also added to the frame's token; not so as published."""
     style_added: bool = True
     """Whether the style is also added to every frame's token and scales the estimate; not so as published."""
+    skip: Literal["linear", "none"] = "linear"
+    """What the network's estimate is added to: the best linear one from the noisy frame alone, or, as published,
+    nothing."""
     places: int = Field(0, ge=0)
     """Places of the sequence that are learnt, as published; 0 for sinusoids, with which a window has any length."""
     norm_first: bool = True
@@ -154,7 +157,8 @@ def paper() -> DiffPoseTalkConfig:
         encoder="wav2vec2-base", speech_dim=768, sampler="ddim", ancestral=True, sampling_steps=500, frames=110,
         ahead=0,
         denoiser=DenoiserConfig(dim=512, layers=8, heads=8, band=0, dropout=0.1, speech_dropout=0.0, speech_noise=0.0,
-                                speech_layers=0, speech_added=False, style_added=False, places=111, norm_first=False),
+                                speech_layers=0, speech_added=False, style_added=False, skip="none", places=111,
+                                norm_first=False),
         style=StyleConfig(dim=128, layers=4, spreads=False, contrast_weight=1.0, detached=True),
         losses=LossConfig(head_angle=0.05, lips=0.0, opening=0.0, closure=0.0, lip_velocity=0.0),
         speech_guidance=1.15, style_guidance=3.0, threshold=(0.99, 1.0, 4.0),
