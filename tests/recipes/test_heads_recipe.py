@@ -10,14 +10,18 @@ from declaim.pretrained import load_tensors, save_tensors
 from declaim.recipes import motion
 from declaim.recipes.fd2talk import RECIPE as FD2TALK
 from declaim.recipes.heads import RECIPE, HeadsSettings
+from declaim.recipes.motion import MotionData
 from declaim.recipes.run import run_recipe
 
 from .conftest import write_corpus
 
 
 def test_heads_are_set_anew_and_the_networks_stay(little_corpus, tmp_path):
-    weights = run_recipe(RECIPE, RECIPE.presets["tiny"], little_corpus, tmp_path / "run", command="").weights
-    old, new = FD2Talk.from_pretrained(), FD2Talk.from_pretrained(weights)
+    settings = HeadsSettings(data=MotionData(tempos=(), sync="none", hold_out=("ann",)))
+    outcome = run_recipe(RECIPE, settings, little_corpus, tmp_path / "run", command="")
+    assert set(outcome.figures) == {"head_speed_median", "head_speed_p90"}
+    assert min(outcome.figures.values()) > 0
+    old, new = FD2Talk.from_pretrained(), FD2Talk.from_pretrained(outcome.weights)
     assert all(torch.equal(a, b) for a, b in zip(old.state_dict().values(), new.state_dict().values(), strict=True))
     assert torch.equal(old.normalizer.motion_std, new.normalizer.motion_std)
     assert not torch.equal(old.normalizer.pose_filter, new.normalizer.pose_filter)

@@ -35,7 +35,7 @@ def calibrated_pose(
     clips: Sequence[ClipT],
     *,
     take: Callable[[ClipT, int], Motion],
-    seeds: int = 2,
+    seeds: int = 6,
 ) -> Normalizer:
     """``measured`` with the filter and the contrast with which the method's heads turn like those of the clips' people.
 
@@ -50,10 +50,16 @@ def calibrated_pose(
         seeds: takes of each.
     """
     method.normalizer = replace(measured, pose_filter=torch.ones(1), pose_contrast=NO_CONTRAST)
-    poses = [take(clip, seed).values[:, N_EXPRESSION:] for clip in clips for seed in range(seeds)]
-    people = HeadSpeed.mean([pose_around_rest(c.motion[:, N_EXPRESSION:], c.valid)[:, :3] for c in clips])
-    kernel, contrast = lively_settings(poses, people)
+    # Heads follow the seed more than the speech: every take has its own.
+    numbered = [(clip, seeds * i + k) for i, clip in enumerate(clips) for k in range(seeds)]
+    poses = [take(clip, seed).values[:, N_EXPRESSION:] for clip, seed in numbered]
+    kernel, contrast = lively_settings(poses, speed_of_people(clips))
     return replace(measured, pose_filter=kernel, pose_contrast=contrast)
+
+
+def speed_of_people(clips: Sequence[TrackedClip]) -> HeadSpeed:
+    """How fast the heads of the clips' people turn, every clip counting the same."""
+    return HeadSpeed.mean([pose_around_rest(c.motion[:, N_EXPRESSION:], c.valid)[:, :3] for c in clips])
 
 
 def lively_settings(

@@ -9,15 +9,19 @@ from typing import Any
 
 from declaim.data.corpus import Corpus
 from declaim.errors import ConfigError
-from declaim.motion.calibrate import calibrated_pose
+from declaim.motion.calibrate import calibrated_pose, speed_of_people
 from declaim.motion.casting import Role
 from declaim.motion.method import MotionMethod
+from declaim.motion.spectrum import HeadSpeed
 from declaim.recipes.base import Section
 from declaim.recipes.motion import Clip, MotionData, Prepared, prepare
 from declaim.types import Motion, OnStep
 
 SHIPPED = "shipped"
 """The weights that come with declaim."""
+
+SEEDS = 6
+"""Takes of every clip."""
 
 CARD = """# Heads of {method} brought to people's speeds
 
@@ -52,22 +56,33 @@ class HeadsFit:
 
     def fit(self, on_step: OnStep | None = None) -> None:
         """Solve it."""
-        clips, method = self._material.moving(), self.method
-        done = 0
+        clips, method, made = self._material.moving(), self.method, 0
 
         def take(clip: Clip, seed: int) -> Motion:
-            nonlocal done
-            done += 1
+            nonlocal made
+            made += 1
             if on_step:
-                on_step(done, 2 * len(clips))
-            return method.generate_from_features([clip.features], len(clip.features), seed=seed)
+                on_step(made, len(clips) * SEEDS)
+            return self._take(clip, seed)
 
-        method.normalizer = calibrated_pose(method, method.normalizer, clips, take=take, seeds=2)
+        method.normalizer = calibrated_pose(method, method.normalizer, clips, take=take, seeds=SEEDS)
 
     def validate(self) -> dict[str, float]:
-        """The contrast's exponent, and the filter's gain for slow turns."""
-        units = self.method.normalizer
-        return {"contrast": float(units.pose_contrast[0]), "gain": float(units.pose_filter.sum())}
+        """Median and fastest tenth of the head's speed against people's, on the first clip of each held-out speaker."""
+        firsts = list({clip.speaker: clip for clip in reversed(self._material.held)}.values())
+        if not firsts:
+            return {}
+        people = speed_of_people(firsts)
+        made = HeadSpeed.mean(
+            [self._take(clip, SEEDS * i + k)["rotation"] for i, clip in enumerate(firsts) for k in range(SEEDS)]
+        )
+        return {
+            "head_speed_median": float(made.median / people.median),
+            "head_speed_p90": float(made.fastest / people.fastest),
+        }
+
+    def _take(self, clip: Clip, seed: int) -> Motion:
+        return self.method.generate_from_features([clip.features], len(clip.features), seed=seed)
 
     def save(self, folder: Path, card: str) -> None:
         """Write a folder for ``--weights``."""
