@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from declaim.data.styles import in_style
 from declaim.errors import ConfigError
-from declaim.media import read_audio, write_video
+from declaim.media import Recording, read_recording, write_video
 from declaim.motion.casting import Cast
 from declaim.motion.style import Style
 from declaim.motion.takes import performances
@@ -122,13 +122,13 @@ class TalkingHead:
         return cls(method_in_style, resolve(RENDERERS, renderer, kind="renderer")())
 
     def animate(
-        self, portrait: str | Path | Portrait, speech: str | Path | Speech, *, seed: int = 0, **options: Any
+        self, portrait: str | Path | Portrait, speech: str | Path | Speech | Recording, *, seed: int = 0, **options: Any
     ) -> Clip:
         """Plan a clip in which ``portrait`` says ``speech``.
 
         Args:
             portrait: a picture file (or the first frame of a video), or a loaded portrait.
-            speech: an audio or video file, or a loaded signal.
+            speech: an audio or video file, read in blocks and never held as a whole; or a loaded signal.
             seed: another seed is another performance; the same seed is the same file, bit for bit.
             options: see `takes`.
 
@@ -140,7 +140,7 @@ class TalkingHead:
     def takes(
         self,
         portrait: str | Path | Portrait,
-        speech: str | Path | Speech,
+        speech: str | Path | Speech | Recording,
         seeds: Sequence[int],
         *,
         same_lips: bool = False,
@@ -154,7 +154,7 @@ class TalkingHead:
 
         Args:
             portrait: a picture file (or the first frame of a video), or a loaded portrait.
-            speech: an audio or video file, or a loaded signal.
+            speech: an audio or video file, read in blocks and never held as a whole; or a loaded signal.
             seeds: one for each clip.
             same_lips: all clips have the first one's lips; head, eyes and the rest of the face differ.
             face: which face, if there are several: ``"largest"`` or an index from the left.
@@ -172,8 +172,8 @@ class TalkingHead:
             still = portrait
         else:
             still = load_portrait(portrait, face=face, crop=crop, size=size)
-        signal = speech if isinstance(speech, Speech) else read_audio(Path(speech))
-        sound = speech if isinstance(speech, Speech) else Path(speech)
+        signal = read_recording(speech) if isinstance(speech, str | Path) else speech
+        sound = signal.path if isinstance(signal, Recording) else signal
         made = performances(self.method, signal, seeds, same_lips=same_lips, on_step=on_step, **motion_options)
         for motion in made:
             yield Clip(still, motion, sound, self.renderer, anchor="rest")

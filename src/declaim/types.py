@@ -19,6 +19,8 @@ from torch import Tensor
 from declaim.errors import ConfigError
 from declaim.timebase import FPS, frame_at, frames_in, sample_at
 
+BLOCK_S = 30
+"""Seconds of the blocks in which speech is read through."""
 OnStep = Callable[[int, int], None]
 """Progress hook: called with (steps done, steps in all; 0 when unknown)."""
 
@@ -49,6 +51,34 @@ class Speech:
         """The part from ``start_s`` to ``stop_s`` (seconds, clipped to the signal)."""
         a, b = sample_at(max(start_s, 0.0), self.sample_rate), sample_at(stop_s, self.sample_rate)
         return replace(self, samples=self.samples[a:b])
+
+    def blocks(self) -> Iterator[Float[Tensor, " _"]]:
+        """The samples in consecutive blocks."""
+        yield from torch.split(self.samples, BLOCK_S * self.sample_rate)
+
+
+@runtime_checkable
+class Spoken(Protocol):
+    """A speech that can be read through, as often as needed: a `Speech`, or a recording that stays in its file."""
+
+    @property
+    def sample_rate(self) -> int:
+        """In hertz."""
+        ...
+
+    @property
+    def n_frames(self) -> int:
+        """Number of 25 fps video frames that cover it."""
+        ...
+
+    @property
+    def samples(self) -> Float[Tensor, " samples"]:
+        """All of its samples; those of a recording are read anew, and an hour of them takes 230 MB."""
+        ...
+
+    def blocks(self) -> Iterator[Float[Tensor, " _"]]:
+        """Its samples in consecutive blocks."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -194,7 +224,7 @@ class SpeechEncoder(Protocol):
     name: str
     dim: int
 
-    def encode(self, speech: Speech) -> Float[Tensor, "frames dim"]:
+    def encode(self, speech: Spoken) -> Float[Tensor, "frames dim"]:
         """Features of ``speech``, one row per 25 fps frame."""
         ...
 

@@ -7,7 +7,8 @@ import torch
 from typer.testing import CliRunner
 
 from declaim.apps.cli.main import app
-from declaim.types import Frames
+from declaim.audio.encoders import PiecewiseEncoder
+from declaim.types import Frames, Speech
 
 RATE = 16000
 
@@ -21,6 +22,16 @@ class Loudness:
         n = speech.n_frames
         samples = torch.nn.functional.interpolate(speech.samples.abs()[None, None], n * 8)[0, 0]
         return samples.view(n, 8).mean(1)[:, None].expand(n, 2).clone()
+
+
+class LoudnessInPieces(PiecewiseEncoder):
+    """The same in pieces of 30 s, each of which every of its rows depends on."""
+
+    name, dim = "loudness", 2
+
+    def _piece(self, samples, n_frames):
+        rows = Loudness().encode(Speech(samples, RATE))[:, :1]
+        return torch.cat([rows, rows.mean().expand_as(rows)], 1)
 
 
 class Squares:

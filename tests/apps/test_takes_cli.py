@@ -15,7 +15,7 @@ from declaim.errors import CheckpointError, ConfigError, DeclaimWarning
 from declaim.face.anatomy import lip_directions
 from declaim.face.model import FaceModel
 from declaim.face.motion_file import read_motion
-from declaim.media import write_audio
+from declaim.media import read_audio, write_audio
 from declaim.methods import a2v_prior
 from declaim.methods.a2v_prior import AudioToVisualPrior
 from declaim.methods.fd2talk import FD2Talk, tiny
@@ -95,6 +95,17 @@ def test_one_take_is_as_without_the_option(speak, tmp_path):
     works(*speak, "-o", tmp_path / "b.mp4", "--takes", 1, "-q")
     assert written(tmp_path) == sorted([*before, "b.mp4"])
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_the_command_line_gives_what_generate_gives(tmp_path, monkeypatch):
+    """A file that is read in blocks, and the same speech as a whole, with features that come in pieces."""
+    monkeypatch.setitem(ENCODERS, "loudness", "small:LoudnessInPieces")
+    made = random_method(FD2Talk, tiny())
+    made.save_pretrained(tmp_path / "weights")
+    speech = write_audio(tmp_path / "s.flac", Speech(voice(64.1), RATE))
+    works("motion", speech, "--weights", tmp_path / "weights", "-o", tmp_path / "m.npz", "--seed", 3)
+    wanted = FD2Talk.from_pretrained(tmp_path / "weights").generate(read_audio(speech), seed=3)
+    assert torch.equal(read_motion(tmp_path / "m.npz").values, wanted.values)
 
 
 def test_interrupted_after_the_second_take(speak, tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
+import gc
+
 import torch
 
-from declaim.audio.activity import pauses, speech_activity
+from declaim.audio.activity import _known, pauses, speech_activity
 from declaim.types import Speech
 
 
@@ -26,8 +28,9 @@ def test_rumble_and_clicks_are_no_speech():
     time = torch.arange(len(speech.samples)) / 16000
     rumbling = Speech(speech.samples + 0.05 * (2 * torch.pi * 20 * time).sin(), 16000)
     assert pauses(speech_activity(rumbling)) == [(0, 25), (50, 100)]
-    rumbling.samples[48_000:48_200] = 0.5
-    assert pauses(speech_activity(rumbling)) == [(0, 25), (50, 100)]
+    clicking = Speech(rumbling.samples.clone(), 16000)
+    clicking.samples[48_000:48_200] = 0.5
+    assert pauses(speech_activity(clicking)) == [(0, 25), (50, 100)]
 
 
 def test_threshold_follows_the_neighbourhood():
@@ -36,3 +39,14 @@ def test_threshold_follows_the_neighbourhood():
     assert float(active[25 : 19 * 25].float().mean()) > 0.95
     alone = speech_activity(Speech((0.03 * soft.samples + loud.samples)[: 20 * 16000], 16000))
     assert torch.equal(active[:100], alone[:100]) or float((active[:100] == alone[:100]).float().mean()) > 0.97
+
+
+def test_a_speech_is_metered_once(monkeypatch):
+    said, reads = talk([(0.4, 1.0)], 2.0), []
+    monkeypatch.setattr(Speech, "blocks", lambda self: reads.append(1) or iter(self.samples.split(999)))
+    first = speech_activity(said)
+    assert torch.equal(speech_activity(said), first) and len(reads) == 1
+    assert torch.equal(speech_activity(Speech(said.samples, 16000)), first) and len(reads) == 2
+    del said
+    gc.collect()
+    assert len(_known) < 2  # nothing is kept of a speech that nobody holds

@@ -55,4 +55,4 @@ def test_features_go_when_the_speech_does():
     assert encoder.heard == 1 and len(hearing._features) == 1
     del said
     gc.collect()
-    assert len(hearing._features) == 0 and len(hearing._active) == 0
+    assert len(hearing._features) == 0

@@ -6,14 +6,17 @@ The threshold lies 6 dB above the quietest tenth of the 30 s around, but 20 to 3
 frame's activity never depends on sound further away.
 """
 
+from weakref import WeakKeyDictionary
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from declaim.audio.arriving import ReadThrough
 from declaim.audio.prosody import level_db
-from declaim.audio.waveform import padded_to_frames, prepared
-from declaim.timebase import SAMPLE_RATE, samples_in
-from declaim.types import Speech
+from declaim.audio.waveform import padded_to_frames
+from declaim.timebase import SAMPLE_RATE
+from declaim.types import Spoken
 
 PRE_EMPHASIS = 0.97
 """Weight of the sample before: takes out rumble, which is loud but no speech."""
@@ -30,17 +33,24 @@ _EVERY = 25
 """The threshold is found anew once a second."""
 
 
-def speech_activity(speech: Speech) -> Bool[Tensor, " frames"]:
+_known: WeakKeyDictionary[Spoken, Bool[Tensor, " frames"]] = WeakKeyDictionary()
+
+
+def speech_activity(speech: Spoken) -> Bool[Tensor, " frames"]:
     """For every 25 fps frame, whether it holds speech (or music: this is a level meter, not a recogniser).
+
+    A speech is metered once: the answer is kept for as long as somebody holds the speech.
 
     Raises:
         NoAudio: the speech is empty or not finite.
     """
-    meter, samples = ActivityMeter(), prepared(speech).samples
-    for start in range(0, speech.n_frames, _AT_ONCE):  # an hour at once would need a gigabyte
-        stop = min(start + _AT_ONCE, speech.n_frames)
-        meter.hear(samples[samples_in(start) : samples_in(stop)], stop - start)
-    return meter.between(0, speech.n_frames)
+    if speech not in _known:
+        meter, sound = ActivityMeter(), ReadThrough(speech)
+        for start in range(0, speech.n_frames, _AT_ONCE):  # an hour at once would need a gigabyte
+            stop = min(start + _AT_ONCE, speech.n_frames)
+            meter.hear(sound.between(start, stop), stop - start)
+        _known[speech] = meter.between(0, speech.n_frames)
+    return _known[speech]
 
 
 class ActivityMeter:

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from declaim.audio.waveform import prepared
-from declaim.errors import ConfigError
+from declaim.errors import ConfigError, NoAudio
 from declaim.timebase import SAMPLE_RATE, frames_in, samples_in
-from declaim.types import Speech
+from declaim.types import Speech, Spoken
 
 
 class ArrivingSound:
@@ -75,3 +75,34 @@ class ArrivingSound:
         first = min(samples_in(before), self._first + len(self._samples))
         if first > self._first:
             self._samples, self._first = self._samples[first - self._first :].clone(), first
+
+
+class ReadThrough:
+    """A speech's sound as it is read from beginning to end, in constant memory.
+
+    Args:
+        speech: any length and sample rate.
+
+    Raises:
+        NoAudio: it is empty.
+    """
+
+    def __init__(self, speech: Spoken) -> None:
+        if speech.n_frames == 0:
+            raise NoAudio("the speech is empty: expected at least one sample")
+        self._blocks, self._sound = speech.blocks(), ArrivingSound(speech.sample_rate)
+
+    def between(self, begin: int, end: int) -> Float[Tensor, " samples"]:
+        """16 kHz samples of the frames ``begin`` to ``end - 1``, fewer where the sound ends; ``begin`` never falls.
+
+        Raises:
+            NoAudio: values are not finite.
+        """
+        self._sound.forget(begin)
+        while self._sound.frames < end and not self._sound.closed:
+            block = next(self._blocks, None)
+            if block is None:
+                self._sound.close()
+            else:
+                self._sound.push(block)
+        return self._sound.between(begin, end)

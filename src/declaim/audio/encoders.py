@@ -9,13 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from declaim import assets
+from declaim.audio.arriving import ReadThrough
 from declaim.audio.mel import log_mel
 from declaim.audio.pieces import PIECE, EncodePiece, Sound, crossfaded
 from declaim.audio.prosody import PROSODY_DIM, prosody
-from declaim.audio.waveform import padded_to_frames, prepared
+from declaim.audio.waveform import padded_to_frames
 from declaim.audio.whisper import WhisperEncoder, load_encoder
-from declaim.timebase import samples_in
-from declaim.types import Speech
+from declaim.types import Spoken
 
 
 class PiecewiseEncoder:
@@ -24,18 +24,13 @@ class PiecewiseEncoder:
     name: str
     dim: int
 
-    def stream(self, speech: Speech) -> Iterator[Float[Tensor, "block dim"]]:
+    def stream(self, speech: Spoken) -> Iterator[Float[Tensor, "block dim"]]:
         """Features in consecutive blocks of at most 30 s: constant memory for any length.
 
         Raises:
-            NoAudio: the speech is empty or not finite.
+            NoAudio: the speech is empty, or not finite where a block is made of it.
         """
-        ready = prepared(speech)
-
-        def sound(start: int, stop: int) -> Float[Tensor, " samples"]:
-            return ready.samples[samples_in(start) : samples_in(stop)]
-
-        return crossfaded(speech.n_frames, self.piece_encoder(sound))
+        return crossfaded(speech.n_frames, self.piece_encoder(ReadThrough(speech).between))
 
     def piece_encoder(self, sound: Sound) -> EncodePiece:
         """What encodes the frames from one to another on their own, for `declaim.audio.pieces`.
@@ -45,7 +40,7 @@ class PiecewiseEncoder:
         """
         return lambda start, stop: self._piece(sound(start, stop), stop - start)
 
-    def encode(self, speech: Speech) -> Float[Tensor, "frames dim"]:
+    def encode(self, speech: Spoken) -> Float[Tensor, "frames dim"]:
         """Features of ``speech``, one row per 25 fps frame."""
         return torch.cat(list(self.stream(speech)))
 

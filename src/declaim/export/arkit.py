@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,6 +39,8 @@ LIVE_LINK_POSE = (
 EYE_TURN_RAD = math.radians(30)
 """Turn of an eye whose look coefficient is 1."""
 
+_RUN = 1000
+"""Frames that are turned into Python's numbers at once."""
 _ORDER = tuple(ARKIT_NAMES.index(name[0].lower() + name[1:]) for name in LIVE_LINK_NAMES)
 
 
@@ -57,7 +60,7 @@ def write_live_link_csv(path: str | Path, motion: Motion) -> None:
     with atomic_file(Path(path)) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["Timecode", "BlendShapeCount", *columns])
-        for frame, row in enumerate(rows.tolist()):
+        for frame, row in enumerate(_rows(rows)):
             writer.writerow([timecode(frame, motion.fps), len(columns), *(f"{value:.10f}" for value in row)])
 
 
@@ -71,17 +74,16 @@ def write_arkit_json(path: str | Path, motion: Motion) -> None:
         ConfigError: the motion has no ARKit coefficients.
         Unwritable: the folder does not exist or cannot be written.
     """
-    content = {
-        "format": "declaim-arkit",
-        "format_version": 1,
-        "fps": float(motion.fps),
-        "names": list(ARKIT_NAMES),
-        "weights": _rounded(_scores(motion)),
-        "rotation": _rounded(motion["rotation"]),
-        "translation": _rounded(motion["translation"]),
-    }
-    with atomic_file(Path(path)) as partial:
-        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    head = {"format": "declaim-arkit", "format_version": 1, "fps": float(motion.fps), "names": list(ARKIT_NAMES)}
+    tables = {"weights": _scores(motion), "rotation": motion["rotation"], "translation": motion["translation"]}
+    with atomic_file(Path(path)) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(head).removesuffix("}"))
+        for name, values in tables.items():
+            file.write(f', "{name}": [')
+            for frame, row in enumerate(_rows(values)):
+                file.write((", " if frame else "") + json.dumps([round(value, 6) for value in row]))
+            file.write("]")
+        file.write("}\n")
 
 
 def timecode(frame: int, fps: Fraction) -> str:
@@ -108,5 +110,7 @@ def _eyes(scores: Float[Tensor, "frames 52"]) -> tuple[Float[Tensor, "frames 3"]
     return angles[0], angles[1]
 
 
-def _rounded(values: Float[Tensor, "frames columns"]) -> list[list[float]]:
-    return [[round(value, 6) for value in row] for row in values.tolist()]
+def _rows(values: Float[Tensor, "frames columns"]) -> Iterator[list[float]]:
+    """The rows as numbers, some of them at a time: an hour's would take 200 MB."""
+    for run in torch.split(values, _RUN):
+        yield from run.tolist()

@@ -104,13 +104,10 @@ def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> Speech:
         samples[filled : filled + len(block)] = block[:, 0]
         filled += len(block)
     samples.resize(max(filled, 1), refcheck=False)
-    _warn(path, report)
-    peak = max(float(samples.max()), -float(samples.min()))
-    if peak > _OVERSCALE:
-        _say(f"{path} holds samples up to {peak:.4g}, expected [-1, 1]; it was scaled down")
-        samples *= 1 / peak
-    elif peak == 0:
-        _say(f"{path} is silent: every sample is zero")
+    warn_of_damage(path, report)
+    factor = scale_of(path, max(float(samples.max()), -float(samples.min())))
+    if factor != 1.0:
+        samples *= factor
     np.clip(samples, -1, 1, out=samples)
     return Speech(torch.from_numpy(samples), sample_rate)
 
@@ -247,7 +244,18 @@ def _resampled(blocks: Iterator[tuple[int, Block]], sample_rate: int | None) -> 
         yield resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True)
 
 
-def _warn(path: Path, report: SoundReport) -> None:
+def scale_of(path: Path, peak: float) -> float:
+    """What a file's samples are to be multiplied by, so that its peak is in range; a word of silent and loud files."""
+    if peak == 0:
+        _say(f"{path} is silent: every sample is zero")
+    if peak <= _OVERSCALE:
+        return 1.0
+    _say(f"{path} holds samples up to {peak:.4g}, expected [-1, 1]; it was scaled down")
+    return 1 / peak
+
+
+def warn_of_damage(path: Path, report: SoundReport) -> None:
+    """Say what was wrong with a file that has been read to its end."""
     if report.nonfinite:
         _say(f"{path} holds {report.nonfinite} NaN or infinite samples of {report.values}; they were taken as zero")
     start = report.start_s or Fraction(0)

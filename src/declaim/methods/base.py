@@ -6,7 +6,7 @@ from typing import Protocol, Self, runtime_checkable
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from declaim.types import Motion, OnStep, Speech
+from declaim.types import Motion, OnStep, Spoken
 
 
 @runtime_checkable
@@ -27,7 +27,7 @@ class Method(Protocol):
 
     def generate(
         self,
-        speech: Speech,
+        speech: Spoken,
         *,
         seed: int = 0,
         steps: int | None = None,

@@ -3,11 +3,11 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from declaim.audio.activity import speech_activity
-from declaim.types import Motion, Speech
+from declaim.types import Motion, Spoken
 
 
 class Hearing:
@@ -18,10 +18,9 @@ class Hearing:
     """
 
     def __init__(self) -> None:
-        self._features: WeakKeyDictionary[Speech, dict[str, Float[Tensor, "frames features"]]] = WeakKeyDictionary()
-        self._active: WeakKeyDictionary[Speech, Bool[Tensor, " frames"]] = WeakKeyDictionary()
+        self._features: WeakKeyDictionary[Spoken, dict[str, Float[Tensor, "frames features"]]] = WeakKeyDictionary()
 
-    def generate(self, method: Any, speech: Speech, **options: Any) -> Motion:
+    def generate(self, method: Any, speech: Spoken, **options: Any) -> Motion:
         """What ``method.generate`` gives, bit for bit; methods with one encoder share its features.
 
         Args:
@@ -31,10 +30,9 @@ class Hearing:
         """
         if not hasattr(method, "generate_from_features"):
             return method.generate(speech, **options)
-        if speech not in self._active:
-            self._active[speech] = speech_activity(speech)
+        active = speech_activity(speech)
         known = self._features.setdefault(speech, {})
         name = method.encoder.name
         if name not in known:
             known[name] = method.encoder.encode(speech)
-        return method.generate_from_features([known[name]], speech.n_frames, active=self._active[speech], **options)
+        return method.generate_from_features([known[name]], speech.n_frames, active=active, **options)

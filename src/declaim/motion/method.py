@@ -37,7 +37,7 @@ from declaim.pretrained import (
 )
 from declaim.registry import ENCODERS, resolve
 from declaim.timebase import SAMPLE_RATE
-from declaim.types import Motion, OnStep, Speech, SpeechEncoder
+from declaim.types import Motion, OnStep, SpeechEncoder, Spoken
 
 KIND = "motion-method"
 ConfigT = TypeVar("ConfigT", bound=MotionConfig)
@@ -118,7 +118,7 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
 
     def generate(
         self,
-        speech: Speech,
+        speech: Spoken,
         *,
         seed: int = 0,
         steps: int | None = None,

@@ -15,7 +15,7 @@ from declaim.face.model import FaceModel
 from declaim.motion.hearing import Hearing
 from declaim.motion.stream import Take, streamed
 from declaim.timebase import SAMPLE_RATE
-from declaim.types import Motion, OnStep, Speech
+from declaim.types import Motion, OnStep, Spoken
 
 
 def with_lips(motion: Motion, lips: Motion, basis: Float[Tensor, "expression directions"]) -> Motion:
@@ -74,7 +74,7 @@ class MixedMethod:
         made.lips, made.head = change(self.lips), change(self.head)
         return made
 
-    def generate(self, speech: Speech, *, seed: int = 0, on_step: OnStep | None = None, **options: Any) -> Motion:
+    def generate(self, speech: Spoken, *, seed: int = 0, on_step: OnStep | None = None, **options: Any) -> Motion:
         """Motion for ``speech``; both methods get the same seed and options.
 
         Args:

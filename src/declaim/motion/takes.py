@@ -7,12 +7,12 @@ from declaim.face.anatomy import lip_directions
 from declaim.face.model import FaceModel
 from declaim.motion.hearing import Hearing
 from declaim.motion.mixed import part_of, with_lips
-from declaim.types import Motion, OnStep, Speech
+from declaim.types import Motion, OnStep, Spoken
 
 
 def performances(
     method: Any,
-    speech: Speech,
+    speech: Spoken,
     seeds: Sequence[int],
     *,
     same_lips: bool = False,

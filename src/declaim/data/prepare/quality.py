@@ -139,8 +139,17 @@ def _sound_measures(
 
 def level_range_db(samples: Float[Tensor, " samples"]) -> float:
     """Difference in level between the loudest and the quietest tenth of the 20 ms pieces of 16 kHz ``samples``."""
+    return range_of_levels(piece_levels_db(samples))
+
+
+def piece_levels_db(samples: Float[Tensor, " samples"]) -> Float[Tensor, " pieces"]:
+    """Level of every whole 20 ms of 16 kHz ``samples``."""
     piece = SAMPLE_RATE // 50
-    levels = level_db(samples[: len(samples) // piece * piece].view(-1, piece))
+    return level_db(samples[: len(samples) // piece * piece].view(-1, piece))
+
+
+def range_of_levels(levels: Float[Tensor, " pieces"]) -> float:
+    """Difference between the loudest and the quietest tenth."""
     return float(torch.quantile(levels, 0.9) - torch.quantile(levels, 0.1))
 
 
