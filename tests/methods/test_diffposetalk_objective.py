@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from declaim.face.head3d import Head3D
 from declaim.face.layouts import FACE64
 from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import LossConfig
@@ -29,15 +30,24 @@ def seen(rows, frames):
     return torch.ones(rows, frames, dtype=torch.bool)
 
 
-def test_vertex_losses_are_mean_squares_of_the_faces_points_in_metres():
-    model = FaceModel.from_pretrained()
-    b, estimate = drawn(2, 9, 64), drawn(2, 9, 64, seed=1)
-    losses = vertex_losses(b, estimate, seen(2, 9), vertex_factor(model))
-    true, made = (model.points(values) / 100 for values in (b, estimate))
-    torch.testing.assert_close(losses["vertex"], (true - made).square().mean(), rtol=1e-3, atol=1e-9)
-    velocity = (true.diff(dim=1) - made.diff(dim=1)).square().mean()
-    torch.testing.assert_close(losses["vertex_velocity"], velocity, rtol=1e-3, atol=1e-9)
-    torch.testing.assert_close(losses["vertex_smoothness"], made.diff(n=2, dim=1).square().mean(), rtol=1e-3, atol=1e-9)
+def test_vertex_losses_are_mean_squares_of_points_and_head_in_metres():
+    model, head = FaceModel.from_pretrained(), Head3D.from_pretrained()
+    b, estimate = 0.3 * drawn(2, 9, 64), 0.3 * drawn(2, 9, 64, seed=1)
+    losses = vertex_losses(b, estimate, seen(2, 9), vertex_factor(model, head))
+    linear = (head.arkit_slopes @ head.units.flatten(1)).unflatten(1, head.rest.shape)
+
+    def both(size):
+        points = [model.offsets(values) / 100 for values in (b, estimate)]
+        vertices = [torch.einsum("bfe,evc->bfvc", values, linear) / 100 for values in (b, estimate)]
+        return (size(*points) + size(*vertices)) / 2
+
+    expected = {
+        "vertex": both(lambda true, made: (true - made).square().mean()),
+        "vertex_velocity": both(lambda true, made: (true - made).diff(dim=1).square().mean()),
+        "vertex_smoothness": both(lambda true, made: made.diff(n=2, dim=1).square().mean()),
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value, rtol=1e-3, atol=1e-10)
 
 
 def test_head_losses_are_mean_squares_of_differences():
