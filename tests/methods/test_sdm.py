@@ -198,6 +198,14 @@ def test_it_learns_what_speech_says():
         assert history[-1][name] < 0.7 * history[0][name], name
 
 
+def test_the_start_is_chosen_without_the_chances_of_training():
+    loud = tiny().pose.model_copy(update={"speech_noise": 5.0, "dropout": 0.5})
+    method, (speech, motion, _) = made(pose=loud).train(), batch()
+    starts = {method.predicted_start(speech, motion, torch.arange(3)) for _ in range(3)}
+    assert len(starts) == 1
+    assert method.training
+
+
 def test_the_better_the_guess_the_shallower_the_start():
     """A predictor that knows clean motion by its size: guesses of the same size pass for real at once."""
     method = made()

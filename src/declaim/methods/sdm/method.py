@@ -234,6 +234,8 @@ class SDM(MotionMethod[SDMConfig]):
             seeds: of the sequences.
         """
         units = self.normalizer
+        was_training = self.training
+        self.eval()
         pair = self._real_and_guessed(self.hear(units.normal_speech(speech)), units.normal_motion(motion), seeds)
         eps = row_noise(seeds, *pair[0].shape[1:])
         looked_at = steps_to_visit(self.schedule, "ddim", min(LOOKED_AT, len(self.schedule)))[::-1]
@@ -242,6 +244,7 @@ class SDM(MotionMethod[SDMConfig]):
             steps, level = torch.full((len(eps),), step), self.schedule.at(step)
             sure = [self.boundary(q_sample(x, eps, level), steps).sigmoid().mean(1) for x in pair]
             margins.append(sure[0] - sure[1])
+        self.train(was_training)
         places = [boundary_step(row, self.config.boundary_threshold) for row in torch.stack(margins, 1).tolist()]
         return sum(looked_at[place] for place in places) / len(places)
 
