@@ -30,6 +30,6 @@ def test_every_format_gets_arkit_coefficients(tmp_path: Path, generated: Motion)
 
 
 def test_unknown_ending_is_named(tmp_path: Path, generated: Motion) -> None:
-    with pytest.raises(ConfigError, match=r"\.npz, \.csv or \.json"):
+    with pytest.raises(ConfigError, match=r"one of \.npz, \.csv, \.json, \.glb; choose"):
         save_motion(tmp_path / "m.bvh", generated, pose_origin="rest")
     assert list(tmp_path.iterdir()) == []

@@ -8,10 +8,14 @@ from torch import Tensor
 
 from declaim.errors import ConfigError
 from declaim.export.arkit import write_arkit_json, write_live_link_csv
+from declaim.export.gltf import write_glb
 from declaim.face.arkit import with_arkit
 from declaim.face.model import FaceModel
 from declaim.face.motion_file import write_motion
 from declaim.types import Motion
+
+MOTION_SUFFIXES = (".npz", ".csv", ".json", ".glb")
+"""Endings of motion files."""
 
 
 def save_motion(
@@ -20,8 +24,9 @@ def save_motion(
     *,
     pose_origin: Literal["camera", "rest"],
     points: Float[Tensor, "frames points 3"] | None = None,
+    sound: str | None = None,
 ) -> None:
-    """Write a motion as .npz (everything), .csv (Live Link Face columns) or .json (ARKit coefficients and pose).
+    """Write a motion: .npz (everything), .csv (Live Link Face columns), .json (ARKit and pose), .glb (animated head).
 
     Generated motion has no ARKit coefficients of its own: they are computed here from the face model's geometry.
 
@@ -30,19 +35,23 @@ def save_motion(
         motion: what to write.
         pose_origin: ``"camera"`` for tracked motion, ``"rest"`` for generated motion.
         points: the tracker's points in pixels, kept in .npz.
+        sound: name of the sound file beside it, told in .glb.
 
     Raises:
-        ConfigError: unknown ending.
+        ConfigError: unknown ending; for .glb also a motion without frames.
         Unwritable: the folder does not exist or cannot be written.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in (".npz", ".csv", ".json"):
-        raise ConfigError(f"cannot write {path}: a motion is written as .npz, .csv or .json; choose such a name")
+    if suffix not in MOTION_SUFFIXES:
+        known = ", ".join(MOTION_SUFFIXES)
+        raise ConfigError(f"cannot write {path}: a motion is written as one of {known}; choose such a name")
     if motion.arkit is None:
         motion = with_arkit(motion, FaceModel.from_pretrained())
     if suffix == ".npz":
         write_motion(path, motion, points=points, pose_origin=pose_origin)
     elif suffix == ".csv":
         write_live_link_csv(path, motion)
+    elif suffix == ".glb":
+        write_glb(path, motion, pose_origin=pose_origin, sound=sound)
     else:
         write_arkit_json(path, motion)

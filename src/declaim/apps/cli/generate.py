@@ -1,12 +1,12 @@
 """The commands of the main path: ``declaim generate`` and ``declaim motion``."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from declaim.apps.cli.motion_out import OUTPUT_SUFFIXES, write_take
 from declaim.apps.cli.options import (
     BlinkScale,
     Crop,
@@ -57,7 +57,7 @@ def generate(
     seed: Seed = 0,
     takes: TakeCount = None,
     same_lips: SameLips = False,
-    motion_out: Annotated[Path | None, typer.Option(help="Also write the motion (.npz, .csv or .json).")] = None,
+    motion_out: Annotated[Path | None, typer.Option(help="Also write the motion (.npz, .csv, .json or .glb).")] = None,
     method: Method = "fd2talk",
     lips: Lips = None,
     head: Head = None,
@@ -109,7 +109,7 @@ def generate(
         for number, clip in enumerate(clips):
             if motion_files:
                 save_motion(motion_files[number], clip.motion, pose_origin="rest")
-            reel.write(replace(clip, sound=speech), videos[number], on_step)  # the file's own, full-quality sound
+            reel.write(clip, videos[number], on_step)
     reel.finish(output, videos, quiet=quiet)
     seconds = len(reel.motions[0]) / float(FPS)
     report(videos, started, quiet, f" ({seconds:.1f} s of video)")
@@ -136,7 +136,8 @@ def motion(
 ) -> None:
     """Turn SPEECH into a motion file: face-model coefficients, head pose and the 52 ARKit curves.
 
-    The suffix chooses the format: .npz (everything), .csv (Live Link Face columns) or .json.
+    The suffix chooses the format: .npz (everything), .csv (Live Link Face columns), .json, .glb (an animated head with
+    its sound beside it, .wav) or .mp4 (a video of that head).
 
     With --takes 3: three numbered files, and a picture of their head poses (motion-poses.svg).
 
@@ -147,10 +148,9 @@ def motion(
     plan = Plan.of(takes, seed, same_lips)
     files = plan.files(output)
     for path in files:
-        check_output(path, MOTION_SUFFIXES)
+        check_output(path, OUTPUT_SUFFIXES)
     cast = _cast(method, weights, lips, head, quiet=quiet)
     from declaim.apps.cli.speech import read_speech
-    from declaim.export import save_motion
     from declaim.motion.takes import performances
 
     reel = Reel(plan)
@@ -160,8 +160,9 @@ def motion(
             spoken, read_speech(speech), plan.seeds, same_lips=same_lips, on_step=bars.stage("speech to motion"),
             **_motion_options(pose_scale, expression_scale, blink_scale, steps),
         )  # fmt: skip
+        on_step = bars.noted("motion to pictures")
         for path, take in zip(files, made, strict=True):
-            save_motion(path, take, pose_origin="rest")
+            write_take(path, take, speech, on_step)
             reel.motions.append(take)
     reel.finish(output, files, quiet=quiet)
     report(files, started, quiet, f" ({len(reel.motions[0])} frames)")

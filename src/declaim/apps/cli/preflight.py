@@ -9,7 +9,7 @@ from declaim.apps.cli.progress import console
 from declaim.errors import AssetError, CapacityError, ConfigError, Unreadable, Unwritable
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
-MOTION_SUFFIXES = (".npz", ".csv", ".json")
+MOTION_SUFFIXES = (".npz", ".csv", ".json", ".glb")
 _SMALLEST_FREE_BYTES = 20_000_000
 
 

@@ -16,10 +16,10 @@ from declaim.render.mesh.eyes import Eyeball
 from declaim.render.mesh.lids import Lid
 from declaim.render.mesh.mouth import Mouth, draw_mouth
 from declaim.render.mesh.outline import find_outline
-from declaim.render.mesh.raster import rasterise
 from declaim.render.mesh.surround import FaceFrame, build_surround, soften_relief
 from declaim.render.mesh.texture import fill_openings
 from declaim.render.portrait_face import PortraitFace
+from declaim.render.raster import rasterise
 from declaim.types import Portrait
 
 OPENINGS = (LIPS_INNER, RIGHT_EYE, LEFT_EYE)

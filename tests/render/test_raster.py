@@ -1,6 +1,6 @@
 import numpy as np
 
-from declaim.render.mesh.raster import rasterise
+from declaim.render.raster import rasterise
 
 QUAD = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 
