@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -98,3 +99,14 @@ def test_calibrated_heads_turn_as_fast_as_the_clips_people():
     method.normalizer = calibrated_pose(method, method.normalizer, [clip], take=take, seeds=1)
     generated, wanted = HeadSpeed.mean([take(clip, 0)["rotation"]]), speeds([in_bouts(0, 150)])
     assert wanted.times(generated) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_heads_finished_window_by_window_are_those_finished_whole():
+    torch.manual_seed(0)
+    method, features = FD2Talk(tiny()).eval(), torch.randn(200, 772)
+    raw = method.generate_from_features([features], 200).values[:, 64:]
+    contrast = torch.tensor([0.8, usual_speed([raw])])
+    method.normalizer = replace(method.normalizer, pose_filter=SHARP, pose_contrast=contrast)
+    made = method.generate_from_features([features], 200).values[:, 64:]
+    torch.testing.assert_close(made, enlivened(raw, SHARP, contrast), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(made, filtered(raw, SHARP), atol=0.01)
