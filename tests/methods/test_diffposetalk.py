@@ -9,7 +9,7 @@ from declaim.errors import CheckpointError, ConfigError, DeclaimWarning
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.diffposetalk import DiffPoseTalk, default, paper, tiny
 from declaim.methods.diffposetalk.method import Reference
-from declaim.methods.diffposetalk.network import BOUND, Branch, Guided, StyleEncoder
+from declaim.methods.diffposetalk.network import BOUND, MOST_LOG_AMPLITUDE, Branch, Guided, StyleEncoder
 from declaim.motion.style import Style
 from declaim.types import Motion
 
@@ -250,21 +250,20 @@ def test_a_detached_encoder_learns_from_the_contrast_alone(method):
         assert moved is not detached
 
 
-def test_a_style_scales_what_leaves_the_network_and_the_noisy_frame_passes_by_it(method):
-    """From pure noise the estimate is the network's own times the amplitude; near the signal it is the frame."""
+def test_the_estimate_is_built_on_the_best_linear_one(method):
+    """For data of the style's own amplitudes: with nothing from the network, it is the mean given the noisy frame."""
     network, x = method.denoiser, torch.randn(1, FRAMES, FACE64.dim)
-    kept = network.levels.clone()
-    network.levels.fill_(0.0)
-    plain = estimate(method, x=x, style=1.0)
+    torch.nn.init.zeros_(network.leave[-1].weight)
+    torch.nn.init.zeros_(network.leave[-1].bias)
     with torch.no_grad():
-        network.amplitude.weight.fill_(math.log(2.0) / tiny().style.dim)
-    torch.testing.assert_close(
-        estimate(method, x=x, style=1.0)[:, PREFIX:], 2 * plain[:, PREFIX:], rtol=1e-4, atol=1e-5
-    )
-    torch.testing.assert_close(estimate(method, x=x)[:, :PREFIX], x[:, :PREFIX])
-    network.levels.fill_(1.0)
-    torch.testing.assert_close(estimate(method, x=x), x)
-    network.levels.copy_(kept)
+        wanted = MOST_LOG_AMPLITUDE * math.atanh(math.log(3.0) / MOST_LOG_AMPLITUDE)
+        network.amplitude.weight.fill_(wanted / tiny().style.dim)
+    level = float(network.levels[3])
+    for style, size in ((0.0, 1.0), (1.0, 3.0)):
+        found = estimate(method, x=x, style=style)
+        expected = math.sqrt(level) * size**2 / (level * size**2 + 1 - level) * x
+        torch.testing.assert_close(found[:, PREFIX:], expected[:, PREFIX:], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found[:, :PREFIX], x[:, :PREFIX])
 
 
 def test_paper_has_the_published_numbers():

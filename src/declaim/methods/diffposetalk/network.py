@@ -14,11 +14,14 @@ from declaim.methods.diffposetalk.config import DenoiserConfig, DiffPoseTalkConf
 from declaim.nn.attention import alignment_mask
 from declaim.nn.embeddings import StepEmbedding, sinusoid
 
-BOUND = 6.0
+BOUND = 10.0
 """Standard deviations beyond which no estimate goes, however strong the guidance: people's motion stays within."""
 
 LEAST_VARIANCE = 1e-3
 """What is added to the variance of a column in some motion: below it, spreads are noise."""
+
+MOST_LOG_AMPLITUDE = 2.0
+"""Greatest logarithm of a style's amplitude in a column: 7 times the common standard deviation, or a seventh."""
 
 
 class StyleDenoiser(nn.Module):
@@ -35,6 +38,8 @@ class StyleDenoiser(nn.Module):
         columns: motion columns.
         config: the method's.
     """
+
+    levels: Tensor
 
     def __init__(self, columns: int, config: DiffPoseTalkConfig) -> None:
         super().__init__()
@@ -56,12 +61,12 @@ class StyleDenoiser(nn.Module):
         )
         norm = nn.LayerNorm(dim) if sizes.norm_first else None
         self.layers = nn.TransformerDecoder(layer, sizes.layers, norm)
+        self.skips = sizes.skip == "linear"
         half = dim // 2 if sizes.skip == "none" else 2 * dim
         self.leave = nn.Sequential(nn.Linear(dim, half), nn.GELU(), nn.Linear(half, columns))
-        self.skips = sizes.skip == "linear"
         levels = make_schedule(config.schedule, config.diffusion_steps).alpha_bar.float()
         self.register_buffer("levels", levels, persistent=False)
-        if self.style_added:
+        if self.skips:
             self.amplitude = nn.Linear(config.style.dim, columns)
             nn.init.zeros_(self.amplitude.weight)
             nn.init.zeros_(self.amplitude.bias)
@@ -102,32 +107,34 @@ class StyleDenoiser(nn.Module):
         if self.speech_added:
             entered = entered + heard
         person = (self.person(style) + self.step(step))[:, None]
-        # Deviation: with minutes of footage a network hardly learns to look at one token among sixty. The style is
-        # added to every frame's token and scales what leaves the network: how much somebody moves is most of a style.
+        # Deviation: with minutes of footage a network hardly learns to look at one token among sixty.
         if self.style_added:
             entered = entered + person
         tokens = torch.cat([person, entered], 1)
         seen = self.layers(tokens + self._places(tokens), heard, memory_mask=self._barred(frames, x_t.device))
         estimate: Tensor = self.leave(seen[:, 1:])
-        if self.style_added:
-            estimate = estimate * self.amplitude(style).exp()[:, None]
-        return self._with_signal(estimate, x_t, step) if self.skips else estimate
+        return self._with_signal(estimate, x_t, step, style) if self.skips else estimate
 
     def _with_signal(
         self,
         estimate: Float[Tensor, "batch frames columns"],
         x_t: Float[Tensor, "batch frames columns"],
         step: Int[Tensor, " batch"],
+        style: Float[Tensor, "batch style"],
     ) -> Float[Tensor, "batch frames columns"]:
-        """The network's estimate on top of the best linear one from the noisy frame alone; previous frames are clean.
+        """What the network adds to the best linear estimate from the noisy frame alone; previous frames are clean.
 
-        Deviation: a narrow network that is to carry seventy columns from end to end learns for long to ignore them.
+        Deviation: a narrow network that is to carry seventy columns from end to end learns for long to ignore them. The
+        data's standard deviations, on which the linear estimate depends, follow the style: how much somebody moves.
 
-        Paper: EDM (Karras et al. 2022), eq. 7, for unit variances in time steps of variance-preserving noise.
+        Paper: EDM (Karras et al. 2022), eq. 7 and table 1, with variance-preserving noise.
         """
         level = self.levels[step][:, None, None].expand(-1, x_t.shape[1], 1).clone()
         level[:, : self.prefix] = 1.0
-        return level.sqrt() * x_t + (1.0 - level).sqrt() * estimate
+        size = (MOST_LOG_AMPLITUDE * torch.tanh(self.amplitude(style) / MOST_LOG_AMPLITUDE)).exp()[:, None]
+        variance = level * size.square() + 1.0 - level
+        own = (1.0 - level).sqrt() * size / variance.sqrt() * estimate
+        return level.sqrt() * size.square() / variance * x_t + own
 
     def _places(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "tokens dim"]:
         count, dim = tokens.shape[1:]
