@@ -60,16 +60,19 @@ def timed(what: str, *arguments: str | Path) -> Run:
 
 
 def speech_of(path: Path, seconds: float, source: Path) -> Path:
-    """A 16 kHz WAV of exactly ``seconds``: ``source`` repeated with pauses."""
+    """A 16 kHz WAV of exactly ``seconds``: ``source`` repeated with pauses.
+
+    Nothing is held as a whole: what this process takes counts as its children's memory, too.
+    """
     samples = read_audio(source).samples
     unit = torch.nn.functional.pad(samples, (0, round(PAUSE_S * SAMPLE_RATE)))
-    wanted = round(seconds * SAMPLE_RATE)
-    whole = unit.repeat(-(-wanted // len(unit)))[:wanted]
+    said, wanted = (unit * 32767).round().short().numpy(), round(seconds * SAMPLE_RATE)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
-        file.writeframes((whole * 32767).round().short().numpy().tobytes())
+        for start in range(0, wanted, len(said)):
+            file.writeframes(said[: wanted - start].tobytes())
     return path
 
 

@@ -1,20 +1,27 @@
-"""Speed of speech to motion inside one process: ``python -m benchmarks.motion --speech FILE -o motion.json``.
+"""Speed and memory of speech to motion: ``python -m benchmarks.motion --speech FILE -o motion.json``.
 
-Loading, encoding alone, sampling alone by number of steps, both together (the encoder one piece ahead in a thread), and
-streaming. Real-time factors are seconds of speech per second on the clock; processor seconds stand beside them.
+Inside one process: loading, encoding alone, sampling alone by number of steps, both together (``generate`` of the whole
+file, the encoder one piece ahead in a thread), and streaming. Real-time factors are seconds of speech per second on the
+clock; processor seconds stand beside them.
+
+With ``--minutes 1 10 60`` instead: ``declaim motion`` in a process of its own on speech of these lengths, and the most
+memory that it takes.
 """
 
 import argparse
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.end_to_end import speech_of, timed
 from benchmarks.report import Figure, figures_as_json, figures_table, provenance, write_report
 from declaim.assets import shipped
 from declaim.audio.activity import speech_activity
@@ -70,18 +77,38 @@ def measure(name: str, path: Path, steps: list[int], times: int) -> tuple[dict[s
     ]  # fmt: skip
 
 
+def long_runs(name: str, source: Path, minutes: list[float]) -> tuple[dict[str, Any], list[Figure]]:
+    """Time and memory of the command line for speech of several lengths."""
+    runs = []
+    with tempfile.TemporaryDirectory() as folder:
+        for length in minutes:
+            speech = speech_of(Path(folder) / "speech.wav", 60 * length, source)
+            command = ("motion", speech, "--method", name, "-o", Path(folder) / "motion.npz", "-q")
+            runs.append(timed(f"{length:g} min", *command))
+    figures = [
+        Figure(f"{name}: declaim motion, {run.what}, peak MiB", 1024 * run.peak_gib,
+               beside=f"{run.wall_s:.0f} s, processor {run.cpu_s:.0f} s")
+        for run in runs
+    ]  # fmt: skip
+    return {"runs": [asdict(run) for run in runs]}, figures
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.motion", description=__doc__.splitlines()[0])
     parser.add_argument("--speech", type=Path, help="any speech; the demo's if left out")
     parser.add_argument("--method", default="fd2talk")
     parser.add_argument("--steps", nargs="+", type=int, default=[4, 6])
     parser.add_argument("--times", type=int, default=2, help="runs of each; the fastest counts")
+    parser.add_argument("--minutes", nargs="+", type=float, help="measure declaim motion on speech of these lengths")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/motion.json"))
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)  # as the command line does
     load = os.getloadavg()[0]
     path = chosen.speech or next(shipped("demo-speech").glob("speech.*"))
-    raw, figures = measure(chosen.method, path, chosen.steps, chosen.times)
+    if chosen.minutes:
+        raw, figures = long_runs(chosen.method, path, chosen.minutes)
+    else:
+        raw, figures = measure(chosen.method, path, chosen.steps, chosen.times)
     print(figures_table(figures))
     if load > 0.5:
         print(f"\nThe machine was busy (load {load:.1f} before the start): times are too long.")
