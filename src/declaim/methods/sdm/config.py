@@ -84,9 +84,9 @@ class SDMConfig(MotionConfig):
     ablation."""
     start_step: int | None = Field(None, ge=0)
     """Step at which the reverse process starts; left out: the boundary predictor chooses it after training."""
-    boundary_threshold: float = Field(0.85, ge=0.0, le=1.0)
-    """Margin of the boundary predictor that counts as small. With .4 it starts at six tenths of the way to noise;
-    nothing measurable is lost from four tenths on (docs/methods/sdm.md), where the margin is .8 to .85."""
+    boundary_threshold: float = Field(0.88, ge=0.0, le=1.0)
+    """Margin of the boundary predictor that counts as small. .4 asks for six tenths of the steps; nothing measurable is
+    lost with four tenths (docs/methods/sdm.md), which .88 gives."""
     prosody_dim: int = Field(4, gt=0)
     """Columns of prosody at the end of the speech features."""
     independence: Literal["decorrelated", "printed"] = "decorrelated"
