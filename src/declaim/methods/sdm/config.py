@@ -82,11 +82,12 @@ class SDMConfig(MotionConfig):
     shallow: bool = True
     """Sample from the branches' noised motion; otherwise from noise alone, through the whole process: the paper's
     ablation."""
-    start_step: int | None = Field(None, ge=0)
-    """Step at which the reverse process starts; left out: the boundary predictor chooses it after training."""
-    boundary_threshold: float = Field(0.88, ge=0.0, le=1.0)
-    """Margin of the boundary predictor that counts as small. .4 asks for six tenths of the steps; nothing measurable is
-    lost with four tenths (docs/methods/sdm.md), which .88 gives."""
+    start_step: int | None = Field(282, ge=0)
+    """Step at which the reverse process starts; ``none``: the boundary predictor chooses it after training. Nothing
+    measurable is lost with the last 20 of 50 steps, which begin at 282; the predictor asks for two thirds of them
+    (docs/methods/sdm.md)."""
+    boundary_threshold: float = Field(0.4, ge=0.0, le=1.0)
+    """Margin of the boundary predictor that counts as small: DiffSinger's."""
     prosody_dim: int = Field(4, gt=0)
     """Columns of prosody at the end of the speech features."""
     independence: Literal["decorrelated", "printed"] = "decorrelated"
@@ -140,7 +141,7 @@ def paper() -> SDMConfig:
     quiet = {"dropout": 0.0, "speech_dropout": 0.0, "speech_noise": 0.0}
     return SDMConfig(
         encoder="mel", speech_dim=324, diffusion_steps=100, schedule="linear", last_beta=0.06, sampler="ddim",
-        boundary_threshold=0.4, sampling_steps=100, frames=16, prefix=8, ahead=7, latent=128,
+        start_step=None, sampling_steps=100, frames=16, prefix=8, ahead=7, latent=128,
         pose=PoseBranchConfig(dim=256, hidden=256, mode_frames=1, **quiet),
         rhythm=RhythmBranchConfig(dim=128, **quiet), denoiser=DenoiserConfig(dim=256, layers=4, **quiet),
         independence="printed", reg_weight=5.0, ind_weight=2.0, rec_weight=1.0, lip_weight=0.0, opening_weight=0.0,
