@@ -204,13 +204,13 @@ def test_styles_come_from_another_clip_of_the_same_speaker(pair):
 
 
 def test_a_method_that_takes_styles_has_rows_with_its_speakers_and_strangers_styles(pair, methods, tmp_path):
-    asked = wishes(methods, "mimic", "still", seeds=(0,))
-    report = evaluate(pair, tmp_path / "r", asked)
+    report = evaluate(pair, tmp_path / "r", wishes(methods, "mimic", "still"))
     rows = {row["key"]: row for row in report["rows"]}
     own, others = rows["mimic, own style"], rows["mimic, another's style"]
     assert (own["kind"], others["kind"]) == ("method", "floor") and "still, own style" not in rows
     assert "(1 of 3 clips without: no other clip of their speaker)" in own["meaning"]
     assert "without" not in others["meaning"]
+    assert len(own["figures"]["lve"]["seeds"]) == 2 and "seeds" not in others["figures"]["lve"]
     assert set(report["made_with"]["weights"]) == {"mimic", "still", "face-model", "head3d"}
     # a mimic nods as far as the clip does whose style it wears, and 0.1 rad without a style
     truth = {clip.name: Performance.of(pair.motion(clip), FaceModel.from_pretrained()).turns for clip in pair.clips}

@@ -89,6 +89,15 @@ class Actor:
         """What a take of a clip depends on, beside its speech and seed."""
         return {"method": self.described, "weights": self.hashes, "style": None}
 
+    @property
+    def hears_silence(self) -> bool:
+        """Whether it is also given readings with a silence between."""
+        return True
+
+    def seeds(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """Those of some takes that it plays."""
+        return wanted
+
     def borders(self, frames: int) -> list[int]:
         """First frames of the windows in which a clip is generated, but the first window's."""
         new = getattr(getattr(self.method, "config", None), "new", None)
@@ -148,6 +157,15 @@ class Styled(Actor):
         """See `Actor.depends`."""
         source = self.sources[clip.name]
         return self.plain.depends(clip) | {"style": None if source is None else source.files[MOTION].sha256}
+
+    @property
+    def hears_silence(self) -> bool:
+        """Styles have no part in silence."""
+        return False
+
+    def seeds(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """All takes in own styles; one in strangers', which is enough to see that it matters whose style it is."""
+        return wanted if self.whose == "own" else wanted[:1]
 
     @property
     def rows(self) -> tuple[Row, ...]:

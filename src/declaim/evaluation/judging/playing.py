@@ -95,9 +95,12 @@ class Stage:
                 on_step(done + 1, len(takes))
 
     def _jobs(self, actor: Actor, clip: ClipRecord) -> Iterator[tuple[Path, int, bool]]:
-        for gap in (False, True) if clip.name in self.gap_clips else (False,):
-            for seed in self.protocol.seeds:
+        for gap in (False, True) if self._has_gap(actor, clip) else (False,):
+            for seed in actor.seeds(self.protocol.seeds):
                 yield self._take_path(actor, clip, seed, gap=gap), seed, gap
+
+    def _has_gap(self, actor: Actor, clip: ClipRecord) -> bool:
+        return actor.hears_silence and clip.name in self.gap_clips
 
     def _doubled(self, clip: ClipRecord) -> Any:
         frames = min(self._length(clip), GAP_CLIP_FRAMES)
@@ -176,11 +179,11 @@ class Stage:
     def _judge_actor(self, bench: "_Bench", actor: Actor, strangers: list[ClipRecord]) -> None:
         clip, key = bench.reference.clip, actor.rows[0].key
         turns = []
-        for seed in self.protocol.seeds:
+        for seed in actor.seeds(self.protocol.seeds):
             take = self._played(actor, clip, seed)
             bench.judge(key, seed, take, actor.borders)
             turns.append(take.cut(len(bench.reference)).turns)
-            if clip.name in self.gap_clips:
+            if self._has_gap(actor, clip):
                 gap = Performance.of(self.take(actor, clip, seed, gap=True), self.model)
                 frames = min(self._length(clip), GAP_CLIP_FRAMES)
                 bench.made["records"][-1]["scores"]["gap_movement"] = movement_in_gap(gap.opening, frames, self._gap)
