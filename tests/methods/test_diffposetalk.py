@@ -8,8 +8,8 @@ import torch
 from declaim.errors import CheckpointError, ConfigError, DeclaimWarning
 from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.methods.diffposetalk import DiffPoseTalk, default, paper, tiny
-from declaim.methods.diffposetalk.method import Reference
-from declaim.methods.diffposetalk.network import BOUND, MOST_LOG_AMPLITUDE, Branch, Guided, StyleEncoder
+from declaim.methods.diffposetalk.method import NARROW, Reference
+from declaim.methods.diffposetalk.network import MOST_LOG_AMPLITUDE, Branch, Guided, StyleEncoder
 from declaim.motion.style import Style
 from declaim.types import Motion
 
@@ -78,7 +78,7 @@ def test_branches_run_as_one_batch_and_give_what_each_gives_alone(method):
     kinds = [(0.2, False, None), (-0.7, True, None), (1.5, True, code)]
 
     def run(branches):
-        guided = Guided(method.denoiser, branches, first=False, real=real, threshold=None)
+        guided = Guided(method.denoiser, branches, first=False, real=real, threshold=None, bound=100.0)
         return guided(x, step, guided.listen(features(FRAMES)[None]), given)
 
     alone = [run([Branch(1.0, *kind[1:])]) for kind in kinds]
@@ -134,7 +134,7 @@ def test_zero_and_huge_scales_warn_and_stay_bounded(method, scale, said):
         worn = method.with_style(style, style_guidance=scale)
     values = worn.generate_from_features([features(40)], 40, blink_scale=0.0).values
     assert bool(values.isfinite().all())
-    assert float(values.abs().max()) < 4 * BOUND
+    assert float(values.abs().max()) < 4 * NARROW
 
 
 def test_codes_know_the_order_of_frames_and_nothing_of_padding():

@@ -39,7 +39,10 @@ STYLES_FOLDER = "styles"
 LEAST_FRAMES = 50
 """Frames with a face that a style needs: 2 s."""
 MOST_GUIDANCE = 5.0
-"""Scales beyond this are met with a warning: estimates are held within bounds then, and look like it."""
+"""Scales beyond this are met with a warning, and estimates are held within `NARROW`."""
+BOUND, NARROW = 10.0, 4.0
+"""Standard deviations beyond which no estimate goes: the liveliest heads stay within the first. With absurd scales,
+every number would lie on the bound: the second leaves a face."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,6 +294,7 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
         network = Guided(
             self.denoiser, self._branches(), first=first, real=torch.arange(config.frames) < config.frames - spare,
             threshold=config.threshold,
+            bound=NARROW if max(config.speech_guidance, config.style_guidance) > MOST_GUIDANCE else BOUND,
         )  # fmt: skip
         sampled = sample_window(
             network, heard, known, noise, self.schedule, visited=visited, sampler=config.sampler,

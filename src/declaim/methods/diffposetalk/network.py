@@ -14,9 +14,6 @@ from declaim.methods.diffposetalk.config import DenoiserConfig, DiffPoseTalkConf
 from declaim.nn.attention import alignment_mask
 from declaim.nn.embeddings import StepEmbedding, sinusoid
 
-BOUND = 10.0
-"""Standard deviations beyond which no estimate goes, however strong the guidance: people's motion stays within."""
-
 LEAST_VARIANCE = 1e-3
 """What is added to the variance of a column in some motion: below it, spreads are noise."""
 
@@ -127,7 +124,7 @@ class StyleDenoiser(nn.Module):
         Deviation: a narrow network that is to carry seventy columns from end to end learns for long to ignore them. The
         data's standard deviations, on which the linear estimate depends, follow the style: how much somebody moves.
 
-        Paper: EDM (Karras et al. 2022), eq. 7 and table 1, with variance-preserving noise.
+        Paper: EDM (Karras et al. 2022), preconditioning of table 1, with variance-preserving noise.
         """
         level = self.levels[step][:, None, None].expand(-1, x_t.shape[1], 1).clone()
         level[:, : self.prefix] = 1.0
@@ -217,6 +214,7 @@ class Guided:
         first: whether the window begins a clip.
         real: frames that do not pad the window.
         threshold: see `dynamic_threshold`.
+        bound: standard deviations beyond which no guided estimate goes.
     """
 
     def __init__(
@@ -227,8 +225,9 @@ class Guided:
         first: bool,
         real: Bool[Tensor, " frames"],
         threshold: tuple[float, float, float] | None,
+        bound: float,
     ) -> None:
-        self.network, self.threshold = network, threshold
+        self.network, self.threshold, self.bound = network, threshold, bound
         self.weights = [branch.weight for branch in branches]
         self.hears = torch.tensor([branch.hears for branch in branches])
         self.styles = torch.stack([network.no_style if b.style is None else b.style for b in branches])
@@ -255,4 +254,4 @@ class Guided:
         )
         if self.threshold is not None:
             estimates = dynamic_threshold(estimates, *self.threshold)
-        return weighted_sum(estimates.split(1), self.weights).clamp(-BOUND, BOUND)
+        return weighted_sum(estimates.split(1), self.weights).clamp(-self.bound, self.bound)
