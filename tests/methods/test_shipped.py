@@ -5,13 +5,13 @@ import torch
 
 from declaim.face.anatomy import Anatomy
 from declaim.face.model import FaceModel
-from declaim.methods.fd2talk import FD2Talk
 from declaim.motion.targets import blink_peaks, lid_dip
+from declaim.registry import METHODS, resolve
 
 
-@pytest.fixture(scope="module")
-def method():
-    return FD2Talk.from_pretrained()
+@pytest.fixture(scope="module", params=["fd2talk", "sdm"])
+def method(request):
+    return resolve(METHODS, request.param, kind="method").from_pretrained()
 
 
 @pytest.fixture(scope="module")
