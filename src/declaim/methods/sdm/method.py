@@ -316,7 +316,8 @@ class SDM(MotionMethod[SDMConfig]):
         modes = None
         if config.pose is not None:
             each = config.pose.mode_frames
-            modes = frame_noise(seed, MODES, window.start // each, -(-window.end // each), config.pose.mode)[None]
+            drawn = frame_noise(seed, MODES, window.start // each, -(-window.end // each), config.pose.mode)
+            modes = config.mode_temperature * drawn[None]
         guess = self.guess(self.hear(heard[None]), finished[None], modes, self.normalizer)
         noise = frame_noise(seed, 0, window.start, window.end, FACE64.dim)
         noise = noise + (config.lip_temperature - 1.0) * lips_of(noise)
