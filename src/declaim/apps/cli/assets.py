@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
 from declaim import assets
-from declaim.apps.cli.progress import console
+from declaim.apps.cli.progress import console, standard_output
 from declaim.errors import AssetError
 
 app = typer.Typer(no_args_is_help=True)
@@ -37,7 +36,7 @@ def list_assets() -> None:
     for asset in assets.ASSETS.values():
         use = asset.use if asset.required else f"{asset.use} (optional)"
         table.add_row(asset.name, _megabytes(asset.n_bytes), asset.licence, _STATE_WORDS[assets.state(asset.name)], use)
-    out = _standard_output()
+    out = standard_output()
     out.print(table)
     out.print(f"\nkept in {assets.cache_folder()} (set DECLAIM_HOME to change that)", soft_wrap=True)
 
@@ -71,7 +70,7 @@ def verify(names: Names = None, quiet: Quiet = False) -> None:
             faults.append(str(fault))
         else:
             if not quiet:
-                _standard_output().print(f"[green]good[/green]  {name}")
+                standard_output().print(f"[green]good[/green]  {name}")
     if faults:
         raise AssetError(". ".join(faults))
 
@@ -82,7 +81,7 @@ def remove(names: Annotated[list[str], typer.Argument(help="Asset names.")], qui
     for name in names:
         freed = assets.remove(name)
         if not quiet:
-            _standard_output().print(f"removed {name} ({_megabytes(freed)})" if freed else f"{name} was not here")
+            standard_output().print(f"removed {name} ({_megabytes(freed)})" if freed else f"{name} was not here")
 
 
 def pull_with_bar(name: str, *, quiet: bool = False, folder: Path | None = None) -> Path:
@@ -111,10 +110,6 @@ def pull_with_bar(name: str, *, quiet: bool = False, folder: Path | None = None)
 
 def _default_names(everything: bool) -> list[str]:
     return [asset.name for asset in assets.ASSETS.values() if asset.required or everything]
-
-
-def _standard_output() -> Console:
-    return Console(highlight=False)
 
 
 def _megabytes(n_bytes: int) -> str:

@@ -23,6 +23,11 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where the command line talks to people; standard output stays free for results."""
 
 
+def standard_output() -> Console:
+    """Where results go: tables that may be piped on."""
+    return Console(highlight=False)
+
+
 class Stages:
     """Named stages of a command, one bar each."""
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from declaim.apps.cli.options import Face, Method, Quiet, Weights, face_choice
 from declaim.apps.cli.preflight import check_input, check_output, ensure_assets
-from declaim.apps.cli.progress import Stages, console, report, stages
+from declaim.apps.cli.progress import Stages, console, report, stages, standard_output
 
 if TYPE_CHECKING:
     from declaim.motion.manner import Manner
@@ -73,7 +73,7 @@ def list_styles(method: Method = "diffposetalk", weights: Weights = None) -> Non
         figures = [] if style.manner is None else [f"{ratio:.2f}" for _, _, ratio in _figures(style.manner)[:-1]]
         nods = [] if style.manner is None else [f"{style.manner.nods:.0f}"]
         table.add_row(name, f"{style.source}, {style.seconds:.0f} s", *figures, *nods)
-    console.print(table)
+    standard_output().print(table)
 
 
 def styled(
