@@ -55,7 +55,7 @@ def write_live_link_csv(path: str | Path, motion: Motion) -> None:
         Unwritable: the folder does not exist or cannot be written.
     """
     scores = _scores(motion)
-    rows = torch.cat([scores[:, list(_ORDER)], yaw_pitch_roll(motion["rotation"]), *_eyes(scores)], 1)
+    rows = torch.cat([scores[:, list(_ORDER)], yaw_pitch_roll(motion["rotation"]), *eye_angles(scores)], 1)
     columns = (*LIVE_LINK_NAMES, *LIVE_LINK_POSE)
     with atomic_file(Path(path)) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -99,8 +99,8 @@ def _scores(motion: Motion) -> Float[Tensor, "frames 52"]:
     return motion.arkit
 
 
-def _eyes(scores: Float[Tensor, "frames 52"]) -> tuple[Float[Tensor, "frames 3"], Float[Tensor, "frames 3"]]:
-    """Yaw, pitch and roll of the left and the right eye, from the look coefficients."""
+def eye_angles(scores: Float[Tensor, "frames 52"]) -> tuple[Float[Tensor, "frames 3"], Float[Tensor, "frames 3"]]:
+    """Yaw (to the person's left), pitch (down) and roll of left and right eye in rad, from the look coefficients."""
     angles = []
     for side, left_of_person in (("Left", ("Out", "In")), ("Right", ("In", "Out"))):
         to_left, to_right, down, up = (

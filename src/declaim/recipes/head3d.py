@@ -21,8 +21,8 @@ from torch import Tensor
 
 from declaim.data.corpus import Corpus
 from declaim.errors import AssetError
+from declaim.face.alignment import similarity
 from declaim.face.arkit import arkit_from_motion
-from declaim.face.camera import estimate_pose, unproject
 from declaim.face.head3d import PARTS, Head3D
 from declaim.face.layouts import ARKIT_NAMES
 from declaim.face.model import FaceModel
@@ -204,17 +204,6 @@ def standing(follows: Float[np.ndarray, " vertices"], edge: Bool[np.ndarray, " v
     return torch.from_numpy(np.clip((follows - least) / (1 - least), 0, 1)).float()
 
 
-def onto_face(shape: Float[Tensor, "vertices 3"], model: FaceModel) -> tuple[Float[Tensor, "vertices 3"], Tensor]:
-    """The body moved, turned and scaled so that its landmarks meet the mean face; and the matrix for displacements."""
-    flip = shape.new_tensor([1.0, -1.0, -1.0])
-    found, wanted = shape[list(LANDMARKS)], model.mean[list(LANDMARKS.values())]
-    size = (2, 2)
-    pose = estimate_pose(found * flip, wanted, torch.ones(len(found)), size)
-    axes = torch.cat([torch.zeros(1, 3), torch.eye(3)])
-    origin, *ends = unproject(axes * flip, pose, size)
-    return unproject(shape * flip, pose, size), torch.stack(ends) - origin
-
-
 def cut(
     shape: Float[np.ndarray, "vertices 3"],
 ) -> tuple[Float[np.ndarray, "vertices 3"], Bool[np.ndarray, " vertices"]]:
@@ -241,15 +230,16 @@ def build(package: Package, model: FaceModel, slopes: Float[Tensor, "rows 52"]) 
     quads = [q for q in body.quads if all(parts[v] for v in q) and (not skin[q].any() or above[q].any())]
     kept = sorted({vertex for quad in quads for vertex in quad})
     place = {vertex: number for number, vertex in enumerate(kept)}
-    rest, matrix = onto_face(torch.from_numpy(shape).float(), model)
-    moves = [package.target(f"faceunits01/targets/faceunits/{name}.target", len(rest))[kept] for name in ARKIT_NAMES]
-    units = torch.from_numpy(np.stack(moves)).float() @ matrix
+    body_shape = torch.from_numpy(shape).float()
+    onto_face = similarity(body_shape[list(LANDMARKS)], model.mean[list(LANDMARKS.values())])
+    moves = [package.target(f"faceunits01/targets/faceunits/{name}.target", len(shape))[kept] for name in ARKIT_NAMES]
+    units = torch.from_numpy(np.stack(moves)).float() @ onto_face.matrix
     part = torch.tensor([PARTS.index(parts[vertex]) for vertex in kept])
     upper = units[[i for i, name in enumerate(ARKIT_NAMES) if name.startswith(UPPER_UNITS)]]
     return Head3D(
-        rest=rest[kept], units=units, part=part,
+        rest=onto_face(body_shape[kept]), units=units, part=part,
         triangles=torch.tensor([[place[q[i]] for i in half] for q in quads for half in ((0, 1, 2), (0, 2, 3))]),
-        turn=standing(turning(package, len(rest))[kept], skin[kept] & ~above[kept]),
+        turn=standing(turning(package, len(shape))[kept], skin[kept] & ~above[kept]),
         upper_face=torch.nonzero((part == 0) & (upper.norm(dim=-1).amax(0) > MOVED_CM))[:, 0],
         mouth_upper=torch.tensor([place[v] for v in MIDDLE_LIPS]),
         mouth_lower=torch.tensor([place[v] for v in MIDDLE_LIPS.values()]),

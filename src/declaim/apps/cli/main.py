@@ -11,7 +11,19 @@ import warnings
 import typer
 from rich.markup import escape
 
-from declaim.apps.cli import assets, commands, corpus, doctor, evaluate, generate, prepare, style, synthesize, train
+from declaim.apps.cli import (
+    assets,
+    commands,
+    corpus,
+    doctor,
+    evaluate,
+    flame,
+    generate,
+    prepare,
+    style,
+    synthesize,
+    train,
+)
 from declaim.apps.cli.health import system_libraries_advice
 from declaim.apps.cli.progress import console
 from declaim.errors import CapacityError, DeclaimError, DeclaimWarning
@@ -35,6 +47,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(corpus.app, name="corpus", help="Show, verify, pack and import corpora.")
 app.add_typer(style.app, name="style", help="Take somebody's manner of speaking from a video; list those at hand.")
 app.add_typer(assets.app, name="assets", help="List, pull, verify and remove the pretrained parts.")
+app.add_typer(flame.app, name="flame", help="Motion to FLAME coefficients and back, for those who hold that model.")
 app.command("synthesize")(synthesize.synthesize)
 app.command("doctor")(doctor.doctor)
 
