@@ -31,8 +31,6 @@ from declaim.plots.svg import Plot
 from declaim.recipes.motion import HELD_OUT, first_of_each
 from declaim.registry import METHODS, resolve
 
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
-"""Of the many steps, that are left below the start."""
 SHOWN = {
     "head turn, deg": (0.0, 1.5),
     "head speed, deg/s": (0.0, 1.5),
@@ -99,32 +97,33 @@ def plan(kind: str, share: float, many: int) -> str:
     return f"{kind}, last {round(share * many)} of {many}"
 
 
-def measured(method: Any, judges: list[Judge], seeds: list[int], many: int, few: int) -> dict[str, Scores]:
+def measured(method: Any, judges: list[Judge], asked: argparse.Namespace) -> dict[str, Scores]:
     """Scores by what was done: from noise, and from every kind of guess that the method has."""
+    many, few = asked.many, asked.few
     schedule, sampler = method.schedule, method.config.sampler
     whole, short = (steps_to_visit(schedule, sampler, steps) for steps in (many, few))
     kinds = ["branches"] if "shallow" in type(method.config).model_fields else list(CONTINUATIONS)
     plans = {f"noise, {len(steps)} steps": ("noise", steps) for steps in (whole, short)}
     for kind in kinds:
-        for share in SHARES:
+        for share in asked.shares:
             left = whole[-round(share * many) :]
             plans[plan(kind, share, many)] = (kind, left)
             part = shallow_schedule(schedule, left[0])
-            for steps in range(1, few):
+            for steps in asked.below:
                 plans[f"{kind}, {steps} from {share:.0%}"] = (kind, steps_to_visit(part, sampler, steps))
     found = {}
     for name, (kind, visited) in plans.items():
         with starting(method, visited, kind):
-            found[name] = judged(judges, method, seeds, blink_scale=0.0) | {"start": float(visited[0])}
+            found[name] = judged(judges, method, asked.seeds, blink_scale=0.0) | {"start": float(visited[0])}
         print(name, json.dumps({k: round(v, 3) for k, v in found[name].items()}), flush=True)
     return found
 
 
-def curves(results: dict[str, dict[str, Scores]], many: int) -> str:
+def curves(results: dict[str, dict[str, Scores]], many: int, shares: list[float]) -> str:
     """Figures by the share of the many steps, relative to all of them, as the text of an SVG file."""
     kinds = ("branches", *CONTINUATIONS)
     found = {
-        f"{method}, {kind}": [(s, rows[name]) for s in SHARES if (name := plan(kind, s, many)) in rows]
+        f"{method}, {kind}": [(s, rows[name]) for s in shares if (name := plan(kind, s, many)) in rows]
         for method, rows in results.items()
         for kind in kinds
     }
@@ -150,6 +149,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--many", type=int, default=50, help="steps of the whole process")
     parser.add_argument("--few", type=int, default=5, help="steps of few-step sampling")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4, 0.6, 0.8], help="of the many")
+    parser.add_argument("--below", type=int, nargs="+", default=[1, 2, 3], help="few steps, below the start")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/benchmarks/shallow.json"))
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -160,10 +161,10 @@ def main(arguments: list[str] | None = None) -> int:
     folders, results = dict(each.split("=", 1) for each in chosen.weights), {}
     for name in chosen.method or sorted(METHODS):
         method = resolve(METHODS, name, kind="method").from_pretrained(folders.get(name))
-        results[name] = measured(method, judges, chosen.seeds, chosen.many, chosen.few)
+        results[name] = measured(method, judges, chosen)
         print(f"\n{name}\n{table({row: [scores] for row, scores in results[name].items()})}")
     write_report(chosen.output, {"benchmark": "shallow", **provenance(), "results": results})
-    chosen.output.with_suffix(".svg").write_text(curves(results, chosen.many), encoding="utf-8")
+    chosen.output.with_suffix(".svg").write_text(curves(results, chosen.many, chosen.shares), encoding="utf-8")
     return 0
 
 

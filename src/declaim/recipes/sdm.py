@@ -70,7 +70,7 @@ class SDMRecipe:
         "tiny": SDMSettings(train=TINY, method=tiny(), data=MotionData(tempos=(), takes=1, sync="none")),
         "ablation-no-pose": ablation(pose=None),
         "ablation-no-rhythm": ablation(rhythm=None),
-        "ablation-no-shallow": ablation(shallow=False),
+        "ablation-no-shallow": ablation(shallow=False, sampling_steps=5),
         "printed-independence": ablation(independence="printed"),
         # Section 4.1 gives Adam, its rate and its decays; batch, steps and averaging are ours.
         "paper": SDMSettings(
