@@ -1,9 +1,10 @@
-"""How the scales of speech and style trade: ``python -m benchmarks.guidance --corpus CORPUS --weights RUN/weights``.
+"""How the scales of speech and style trade: ``python -m benchmarks.guidance --corpus CORPUS --plot guidance.svg``.
 
 Each speaker's last piece is spoken in his own style, seen in his other pieces (`benchmarks.styles`), with every pair of
 scales. Measured: the mouth opening's correlation with the truth, the distance from his own statistics, and how far
-heads of different takes are apart. Speakers are training speakers that the weights did not learn from
-(``declaim train diffposetalk --preset held-out``): scales are chosen on them.
+heads of different takes are apart. Speakers are those of split ``eval``; with ``--held-out`` they are the training
+speakers that the weights did not learn from (``declaim train diffposetalk --preset held-out``), on whom scales are
+chosen.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from declaim.metrics.functional.motion import diversity_over_takes
 from declaim.motion.style import Style
 from declaim.recipes.motion import HELD_OUT
 
-SPEECH, STYLE = (1.0, 1.15, 1.5, 2.0), (0.0, 1.0, 2.0, 3.0, 5.0)
+SPEECH, STYLE = (1.0, 1.15, 2.0), (0.0, 1.0, 2.0, 3.0, 5.0)
 FIGURES = ("mouth correlation", "distance from own statistics", "spread of takes, degrees")
 
 
@@ -72,7 +73,8 @@ def plot(found: dict[tuple[float, float], list[float]], path: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guidance", description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True, help="of diffposetalk, preset held-out")
+    parser.add_argument("--weights", type=Path, help="of diffposetalk; those that ship if left out")
+    parser.add_argument("--held-out", action="store_true", help="on held-out training speakers")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--plot", type=Path, help="write the curves to this SVG or PNG")
     parser.add_argument("-o", "--output", type=Path, help="JSON file")
@@ -82,8 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
     corpus, model = Corpus(chosen.corpus), FaceModel.from_pretrained()
     method = DiffPoseTalk.from_pretrained(chosen.weights)
     clips = corpus.select(("train",))
-    people = pieces_of(corpus, [clip for clip in clips if clip.speaker in HELD_OUT], method.config.encoder)
-    training = learnt_statistics(corpus, [clip for clip in clips if clip.speaker not in HELD_OUT], model)
+    apart = HELD_OUT if chosen.held_out else ()
+    judged = [clip for clip in clips if clip.speaker in apart] or corpus.select(("eval",))
+    people = pieces_of(corpus, judged, method.config.encoder)
+    training = learnt_statistics(corpus, [clip for clip in clips if clip.speaker not in apart], model)
     stage = Stage(people, torch.stack(list(training.values())).std(0), model)
     styles = seen_styles(method, people)
     found = {(a, s): measured(method, styles, stage, (a, s), chosen.seeds) for a in SPEECH for s in STYLE}

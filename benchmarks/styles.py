@@ -8,8 +8,9 @@ A piece is a clip; the only clip of a speaker gives two, its halves. Figures and
 - wins: each speaker's last piece is spoken in everybody's style, taken from their first pieces. A win is a pair of
   speakers (own, other) where what is spoken in one's own style comes nearer to one's own statistics (those of one's
   real last piece) than what is spoken in the other's. The interval is over speakers (bootstrap).
-- encoder against table (``--one-hot RUN``): the same distances for a method that learnt a table of training speakers:
-  in its mean row, and in the row of the training speaker whose statistics are nearest.
+- encoder against tables of training speakers, in whose mean row or in the row of the training speaker with the nearest
+  statistics somebody unseen has to speak: the table of their codes, and with ``--one-hot RUN`` one that a method learnt
+  instead of an encoder (preset ``one-hot``). The same distances from one's own statistics.
 
 Statistics: logarithms of standard deviations (mouth opening and width, brows, head rotation), of the head's median
 speed and of nods a minute, each in standard deviations over the training speakers.
@@ -36,6 +37,7 @@ from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import DiffPoseTalk
 from declaim.motion.manner import manner_of
 from declaim.motion.style import Style
+from declaim.recipes.motion import first_of_each
 from declaim.types import Motion
 
 LEAST_FRAMES = 50
@@ -43,6 +45,8 @@ LEAST_FRAMES = 50
 LONGEST_FRAMES = 250
 """Frames of speech that are spoken in every style."""
 DRAWS = 20
+CLIPS_OF_A_ROW = 10
+"""Most clips of a training speaker whose codes make his row."""
 STATISTICS = ("mouth opening", "mouth width", "brows", "head rotation", "head speed", "nods")
 
 
@@ -171,20 +175,38 @@ def interval(won: np.ndarray) -> tuple[float, float]:
 
 
 def table_styles(
-    method: DiffPoseTalk, training: dict[str, Tensor], people: dict[str, list[Piece]], scale: Tensor, model: FaceModel
+    method: DiffPoseTalk,
+    rows: dict[str, Tensor],
+    training: dict[str, Tensor],
+    people: dict[str, list[Piece]],
+    scale: Tensor,
+    model: FaceModel,
 ) -> dict[str, Callable[[str], DiffPoseTalk]]:
     """How a method with a table of training speakers speaks for others: in its mean row, or the nearest speaker's."""
-    rows, names = method.style_table.weight.detach(), sorted(training)
 
     def worn(code: Tensor) -> DiffPoseTalk:
         return method.with_style(Style(code, method.style_key, "table", 0.0))
 
     def nearest(name: str) -> DiffPoseTalk:
         seen = statistics(people[name][0].motion, model)
-        distances = [float(((training[other] - seen) / scale).square().sum()) for other in names]
-        return worn(rows[int(np.argmin(distances))])
+        return worn(rows[min(rows, key=lambda other: float(((training[other] - seen) / scale).square().sum()))])
 
-    return {"table, mean row": lambda name: worn(rows.mean(0)), "table, nearest row": nearest}
+    return {"mean row": lambda name: worn(torch.stack(list(rows.values())).mean(0)), "nearest row": nearest}
+
+
+def learnt_rows(method: DiffPoseTalk, training: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The rows of a learnt table, in the speakers' order in training."""
+    return dict(zip(sorted(training), method.style_table.weight.detach(), strict=True))
+
+
+def rows_of_codes(method: DiffPoseTalk, corpus: Corpus, clips: Sequence[ClipRecord]) -> dict[str, Tensor]:
+    """Every training speaker's mean code."""
+    found: dict[str, list[Tensor]] = {}
+    few = first_of_each(clips, CLIPS_OF_A_ROW)
+    for clip in clips:
+        if clip.name in few:
+            found.setdefault(clip.speaker, []).append(method.style_of(corpus.motion(clip)).code)
+    return {speaker: torch.stack(codes).mean(0) for speaker, codes in found.items()}
 
 
 def seen_styles(method: DiffPoseTalk, people: dict[str, list[Piece]]) -> dict[str, Style]:
@@ -198,7 +220,7 @@ def seen_styles(method: DiffPoseTalk, people: dict[str, list[Piece]]) -> dict[st
 
 def judged(
     method: DiffPoseTalk,
-    tabled: DiffPoseTalk | None,
+    tables: dict[str, tuple[DiffPoseTalk, dict[str, Tensor]]],
     people: dict[str, list[Piece]],
     training: dict[str, Tensor],
     seeds: Sequence[int],
@@ -224,11 +246,11 @@ def judged(
         shares.append(float(np.nanmean(won)))
         rows.setdefault("encoder", []).append(own)
         ways = {"no style": lambda name: method.with_style(None)}
-        if tabled is not None:
-            ways |= table_styles(tabled, training, people, scale, model)
-        for way, worn in ways.items():
-            found_each = {n: stage.spoken(worn(n), n, seed) for n in people}
-            rows.setdefault(way, []).append(found_each)
+        for table, (kind, table_rows) in tables.items():
+            worn = table_styles(kind, table_rows, training, people, scale, model)
+            ways |= {f"{table}, {which}": way for which, way in worn.items()}
+        for name, way in ways.items():
+            rows.setdefault(name, []).append({n: stage.spoken(way(n), n, seed) for n in people})
     report |= {"wins_by_seed": shares, "wins": fmean(shares), "wins_interval": interval(np.mean(wons, 0))}
     report["distances"] = {
         way: {"by_seed": [fmean(d.values()) for d in each_seed],
@@ -269,14 +291,17 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     corpus, model = Corpus(chosen.corpus), FaceModel.from_pretrained()
     method = DiffPoseTalk.from_pretrained(chosen.weights)
-    tabled = None if chosen.one_hot is None else DiffPoseTalk.from_pretrained(chosen.one_hot)
     clips = corpus.select(("train",))
     asked = set(chosen.speakers or ())
     seen = [clip for clip in clips if clip.speaker in asked] if asked else corpus.select(("eval",))
     learnt = [clip for clip in clips if clip.speaker not in asked]
     people = pieces_of(corpus, seen, method.config.encoder)
     training = learnt_statistics(corpus, learnt, model)
-    report = judged(method, tabled, people, training, chosen.seeds, model)
+    tables = {"codes of training speakers": (method, rows_of_codes(method, corpus, learnt))}
+    if chosen.one_hot:
+        tabled = DiffPoseTalk.from_pretrained(chosen.one_hot)
+        tables["learnt table"] = tabled, learnt_rows(tabled, training)
+    report = judged(method, tables, people, training, chosen.seeds, model)
     print(shown(report))
     if chosen.output:
         write_report(chosen.output, {**provenance(), **report})
