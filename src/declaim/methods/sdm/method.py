@@ -88,6 +88,8 @@ class SDM(MotionMethod[SDMConfig]):
     Args:
         config: sizes and sampling; `default()` when left out.
         normalizer: units measured on the training footage.
+
+    Paper: SDM (APWeb-WAIM 2022), eq. 12.
     """
 
     name = "sdm"
@@ -304,10 +306,7 @@ class SDM(MotionMethod[SDMConfig]):
         visited: list[int],
         seed: int,
     ) -> Float[Tensor, "new dim"]:
-        """The branches' guess, noised to the first step visited, and the reverse process from there.
-
-        Paper: SDM (APWeb-WAIM 2022), eq. 12.
-        """
+        """The branches' guess, noised to the first step visited, and the reverse process from there (eq. 12)."""
         config, lips_of = self.config, self.normalizer.lips_of
         missing = config.prefix - len(finished)
         if missing:

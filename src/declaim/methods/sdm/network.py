@@ -26,6 +26,8 @@ class PoseBranch(nn.Module):
         directions: lip coordinates.
         latent: size of a frame's latent.
         config: sizes.
+
+    Paper: SDM (APWeb-WAIM 2022), eq. 2.
     """
 
     def __init__(self, content_dim: int, columns: int, directions: int, latent: int, config: PoseBranchConfig) -> None:
@@ -68,8 +70,6 @@ class PoseBranch(nn.Module):
             content: what the content encoder made of these frames' speech.
             last: latent of the last finished frame.
             modes: of these frames' fragments.
-
-        Paper: SDM (APWeb-WAIM 2022), eq. 2.
         """
         drawn = modes.repeat_interleave(self.mode_frames, 1)[:, : content.shape[1]]
         going_on, _ = self.go_on(torch.cat([self.heard(content), drawn], -1), self.begin(last)[None].tanh())
