@@ -129,7 +129,8 @@ def curves(results: dict[str, dict[str, Scores]], many: int, shares: list[float]
     }
     found = {name: points for name, points in found.items() if points}
     plots = []
-    for figure, range_shown in SHOWN.items():
+    known = next(iter(next(iter(results.values())).values()))  # one seed has no diversity
+    for figure, range_shown in ((name, shown) for name, shown in SHOWN.items() if name in known):
         plot = Plot((0, 1), range_shown, x_label=f"share of {many} steps", y_label=f"{figure}, of all steps'")
         for number, (name, points) in enumerate(found.items()):
             whole = results[name.partition(",")[0]][f"noise, {many} steps"][figure]
