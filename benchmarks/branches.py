@@ -61,7 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
         "guess alone": {"start_step": 0, "sampling_steps": 1},
         "no shallow start, 2 steps": {"shallow": False, "sampling_steps": 2},
         "no shallow start, 5 steps": {"shallow": False, "sampling_steps": 5},
-        "no shallow start, 50 steps": {"shallow": False, "sampling_steps": 50},
     }.items():
         method.config = config.model_copy(update=changed)
         rows[name] = judged(judges, method, chosen.seeds)
