@@ -65,11 +65,12 @@ MEAN_BODY = {
     **{f"{o}-{sex}-young.target.gz": 1 / 6 for o in ("african", "asian", "caucasian") for sex in ("female", "male")},
 }
 """The mean adult: half woman, half man, a third of each of MakeHuman's origins."""
-NECK_BASE = 5.62, 0.25, -0.25
-"""Where the body is cut, in MakeHuman's units (10 cm): height at the middle, rise to the sides (times
-distance squared) and slope to the front.
+NECK_BASE = 5.58, 0.28, -0.25
+"""Where the body is cut, in MakeHuman's units (10 cm): a height, and its slopes to both sides and to the front.
 
 The neck's joint is at 5.96."""
+ROUNDED = 0.35
+"""Distance from the middle within which the cut is rounded."""
 NECK_FOLLOWS = {"neck01": 0.0, "neck02": 1 / 3, "neck03": 2 / 3, "head": 1.0}
 """How far the bones of the neck follow the head's turn."""
 LANDMARKS = {
@@ -166,9 +167,9 @@ def read_body(package: Package) -> Body:
     shape = np.array(vertices)
     for name, share in MEAN_BODY.items():
         shape += share * package.target(f"{TARGETS}{name}".removeprefix(DATA), len(shape))
-    texture = np.zeros((len(shape), 2))
+    texture, places = np.zeros((len(shape), 2)), np.array(coordinates)
     for quad, seam in zip(quads, seams, strict=True):
-        texture[quad] = np.array(coordinates)[seam]
+        texture[quad] = places[seam]
     return Body(shape, texture, quads, groups)
 
 
@@ -209,7 +210,7 @@ def cut(
 ) -> tuple[Float[np.ndarray, "vertices 3"], Bool[np.ndarray, " vertices"]]:
     """The body with everything below the cut lifted onto it, and which vertices lie above: its edge is then clean."""
     height, sideways, forward = NECK_BASE
-    edge = height + sideways * shape[:, 0] ** 2 + forward * shape[:, 2]
+    edge = height + sideways * np.hypot(shape[:, 0], ROUNDED) + forward * shape[:, 2]
     lifted = shape.copy()
     lifted[:, 1] = np.maximum(shape[:, 1], edge)
     return lifted, shape[:, 1] > edge

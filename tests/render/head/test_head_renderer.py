@@ -39,8 +39,8 @@ def test_the_head_stands_in_the_middle_and_mirrors_itself(renderer):
     top, bottom, left, right = box(seen)
     assert abs((left + right) - (SIZE - 1)) <= 1
     per_cm = SIZE / 36
-    assert right - left + 1 == pytest.approx(25.6 * per_cm, abs=2)  # the base of the neck is 25.6 cm wide
-    assert bottom - top == pytest.approx((14.3 + 18.4) * per_cm, abs=2)
+    assert right - left + 1 == pytest.approx(20.1 * per_cm, abs=2)  # the base of the neck is 20.1 cm wide
+    assert bottom - top == pytest.approx((14.3 + 17.8) * per_cm, abs=2)
     assert (seen != seen[:, ::-1]).mean() < 0.01
 
 
