@@ -39,18 +39,20 @@ def sound(tmp_path):
 
 def test_a_gltf_head_has_its_sound_beside_it(tmp_path, weights, sound):
     works("motion", sound, "-o", tmp_path / "head.glb", "--weights", weights)
-    assert written(tmp_path) == ["head.glb", "head.wav", "voice.flac"]
+    assert written(tmp_path) == ["head-speech.wav", "head.glb", "voice.flac"]
     data = (tmp_path / "head.glb").read_bytes()
     root = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
-    assert root["asset"]["extras"]["sound"] == "head.wav"
+    assert root["asset"]["extras"]["sound"] == "head-speech.wav"
     times = root["accessors"][root["animations"][0]["samplers"][0]["input"]]
     assert times["count"] == 8
-    assert (read_audio(tmp_path / "head.wav").samples - read_audio(sound).samples).abs().max() < 1e-4
+    assert (read_audio(tmp_path / "head-speech.wav").samples - read_audio(sound).samples).abs().max() < 1e-4
 
 
 def test_takes_have_a_head_each(tmp_path, weights, sound):
     works("motion", sound, "-o", tmp_path / "head.glb", "--takes", 2, "--weights", weights)
-    assert written(tmp_path) == ["head-1.glb", "head-1.wav", "head-2.glb", "head-2.wav", "head-poses.svg", "voice.flac"]
+    assert written(tmp_path) == [
+        "head-1-speech.wav", "head-1.glb", "head-2-speech.wav", "head-2.glb", "head-poses.svg", "voice.flac",
+    ]  # fmt: skip
 
 
 def test_a_video_shows_the_head(tmp_path, weights, sound):

@@ -136,8 +136,8 @@ def motion(
 ) -> None:
     """Turn SPEECH into a motion file: face-model coefficients, head pose and the 52 ARKit curves.
 
-    The suffix chooses the format: .npz (everything), .csv (Live Link Face columns), .json, .glb (an animated head with
-    its sound beside it, .wav) or .mp4 (a video of that head).
+    The suffix chooses the format: .npz (everything), .csv (Live Link Face columns), .json, .glb (an animated head;
+    its sound lies beside it, motion-speech.wav) or .mp4 (a video of that head).
 
     With --takes 3: three numbered files, and a picture of their head poses (motion-poses.svg).
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from declaim.apps.cli.preflight import MOTION_SUFFIXES, VIDEO_SUFFIXES
 from declaim.apps.cli.progress import OnStep
+from declaim.apps.cli.takes import beside
 
 if TYPE_CHECKING:
     from declaim.types import Motion
@@ -17,7 +18,7 @@ def write_take(path: Path, take: "Motion", speech: Path, on_step: OnStep) -> Non
     """Write a generated motion in the format that ``path`` ends in.
 
     Args:
-        path: one of `OUTPUT_SUFFIXES`; beside a ``.glb``, its sound is written as ``.wav``.
+        path: one of `OUTPUT_SUFFIXES`; beside ``head.glb``, its sound is written as ``head-speech.wav``.
         take: the motion.
         speech: the file that it was made from.
         on_step: moves with a video's frames.
@@ -36,7 +37,7 @@ def write_take(path: Path, take: "Motion", speech: Path, on_step: OnStep) -> Non
         pictures = HeadRenderer().render(take)
         write_video(path, pictures, speech, len(take), take.fps, on_step=on_step, comment=SYNTHETIC)
         return
-    sound = path.with_suffix(".wav") if kind == ".glb" else None
+    sound = beside(path, "speech.wav") if kind == ".glb" else None
     save_motion(path, take, pose_origin="rest", sound=None if sound is None else sound.name)
     if sound is not None:
         copy_sound(speech, sound)

@@ -51,7 +51,7 @@ class Plan:
         """The takes' files: ``out.mp4`` becomes ``out-1.mp4``, ``out-2.mp4``, ... unless there is only one."""
         if not self.several:
             return [path]
-        return [_beside(path, f"{number}{path.suffix}") for number in range(1, len(self.seeds) + 1)]
+        return [beside(path, f"{number}{path.suffix}") for number in range(1, len(self.seeds) + 1)]
 
 
 class Reel:
@@ -88,9 +88,9 @@ class Reel:
 
         if not self._plan.several:
             return
-        labels, pictures = [f"seed {seed}" for seed in self._plan.seeds], [_beside(output, "poses.svg")]
+        labels, pictures = [f"seed {seed}" for seed in self._plan.seeds], [beside(output, "poses.svg")]
         if self._rows:
-            pictures.insert(0, _beside(output, "sheet.png"))
+            pictures.insert(0, beside(output, "sheet.png"))
             write_image(pictures[0], contact_sheet(self._rows, labels))
         with atomic_file(pictures[-1]) as partial:
             partial.write_text(pose_scatter(self.motions, labels), encoding="utf-8")
@@ -126,6 +126,6 @@ def _figures(motion: "Motion") -> tuple[float, float, int]:
     return turn, nod, len(blinks(lid_closure(eyes), motion.fps))
 
 
-def _beside(path: Path, ending: str) -> Path:
+def beside(path: Path, ending: str) -> Path:
     """A file that belongs to ``path``: ``out.mp4`` and ``poses.svg`` give ``out-poses.svg``."""
     return path.with_name(f"{path.stem}-{ending}")
