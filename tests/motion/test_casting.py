@@ -30,7 +30,7 @@ def test_a_bare_name_equal_to_the_method_has_its_weights(other):
 
 
 def test_mistakes_are_said(other):
-    with pytest.raises(ConfigError, match="no method 'magic'; there are: a2v-prior, .*fd2talk, .*other"):
+    with pytest.raises(ConfigError, match=r"no method 'magic'; there are: a2v-prior, .*fd2talk, .*other"):
         Cast.named("fd2talk", lips="magic")
     with pytest.raises(ConfigError, match="--head is 'other='; expected METHOD or METHOD=FOLDER"):
         Cast.named("fd2talk", head="other=")
