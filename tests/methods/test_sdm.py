@@ -42,6 +42,7 @@ def branch(mode_frames):
 
 
 def test_equation_2_goes_on_from_the_last_frame_and_looks_at_no_later_mode():
+    torch.manual_seed(0)
     config = tiny().pose.model_copy(update={"mode_frames": 4})
     pose = PoseBranch(768, FACE64.dim, 8, tiny().latent, config).eval()
     content, last, modes = torch.randn(1, 10, 16), torch.randn(1, 8), torch.randn(1, 3, 4)
