@@ -11,14 +11,13 @@ every speaker one vote. Runs that are in RUNS already are not trained again.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
 
 from benchmarks.judge import PEOPLE, Judge, Scores, judged, people, table
+from benchmarks.report import run
 from declaim.data.corpus import Corpus
-from declaim.errors import DeclaimError
 from declaim.face.model import FaceModel
 from declaim.pretrained import atomic_file
 from declaim.recipes.motion import first_of_each
@@ -80,7 +79,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(f"error: {error}")
+    run(main)

@@ -6,7 +6,6 @@ Nothing is trained: a network that had never known the branch might do without i
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,10 +16,9 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.judge import PEOPLE, Judge, Scores, judged, people, table
-from benchmarks.report import provenance, write_report
+from benchmarks.report import provenance, run, write_report
 from declaim.assets import shipped
 from declaim.data.corpus import Corpus
-from declaim.errors import DeclaimError
 from declaim.face.model import FaceModel
 from declaim.methods.sdm import SDM
 from declaim.methods.sdm.method import Guess
@@ -71,7 +69,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(f"error: {error}")
+    run(main)

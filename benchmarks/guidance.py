@@ -8,7 +8,6 @@ chosen.
 """
 
 import argparse
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ from statistics import fmean
 
 import torch
 
-from benchmarks.report import markdown, provenance, write_report
+from benchmarks.report import markdown, provenance, run, write_report
 from benchmarks.styles import Stage, learnt_statistics, pieces_of, seen_styles, statistics
 from declaim.data.corpus import Corpus
-from declaim.errors import DeclaimError, DeclaimWarning
+from declaim.errors import DeclaimWarning
 from declaim.face.anatomy import Anatomy
 from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import DiffPoseTalk
@@ -101,7 +100,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(f"error: {error}")
+    run(main)

@@ -5,11 +5,10 @@ Keeps the compact report in docs/results/, writes docs/results.md, and puts the 
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from declaim.errors import DeclaimError
+from benchmarks.report import run
 from declaim.evaluation.markdown import full, with_table
 from declaim.evaluation.report import compact
 from declaim.pretrained import atomic_file
@@ -50,7 +49,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(str(error))
+    run(main)

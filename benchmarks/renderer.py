@@ -5,7 +5,6 @@ frames are compared with the clip. Everything stands beside the floor: the portr
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,8 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.footage import DEFAULT_FOOTAGE, FootageClip, clips
-from benchmarks.report import Figure, figures_as_json, figures_table, markdown, provenance, write_report
-from declaim.errors import DeclaimError
+from benchmarks.report import Figure, figures_as_json, figures_table, markdown, provenance, run, write_report
 from declaim.face.layouts import CHIN, FACE64, FOREHEAD, LIPS_INNER_LOWER, LIPS_INNER_UPPER, TRACKER_SCORES
 from declaim.face.model import FaceModel
 from declaim.face.tracker import FaceTracker, TrackedFace, track_motion
@@ -254,7 +252,4 @@ def head_box(face: TrackedFace) -> tuple[slice, slice]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(str(error))
+    run(main)

@@ -5,13 +5,14 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from declaim.errors import DeclaimError
 from declaim.pretrained import atomic_file
 
 PACKAGES = ("declaim", "torch", "numpy", "scipy", "mediapipe", "opencv-contrib-python", "numba", "av", "transformers")
@@ -89,6 +90,14 @@ def figures_as_json(figures: Iterable[Figure]) -> list[dict[str, Any]]:
     return [
         {k: v for k, v in asdict(f).items() if v not in (float("-inf"), float("inf"))} | {"met": f.met} for f in figures
     ]
+
+
+def run(main: Callable[[], int]) -> None:
+    """Run a benchmark's command: bad input is one sentence, not a trace."""
+    try:
+        sys.exit(main())
+    except DeclaimError as error:
+        sys.exit(f"error: {error}")
 
 
 def _plain(value: Any) -> Any:

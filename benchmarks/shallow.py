@@ -20,10 +20,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.judge import Judge, Scores, judged, table
-from benchmarks.report import provenance, write_report
+from benchmarks.report import provenance, run, write_report
 from declaim.data.corpus import Corpus
 from declaim.diffusion.shallow import shallow_schedule
-from declaim.errors import DeclaimError
 from declaim.face.model import FaceModel
 from declaim.motion.sampling import sample_window, steps_to_visit
 from declaim.plots.picture import standing_alone
@@ -170,7 +169,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(f"error: {error}")
+    run(main)

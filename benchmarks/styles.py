@@ -17,7 +17,6 @@ speed and of nods a minute, each in standard deviations over the training speake
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +28,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.report import markdown, provenance, write_report
+from benchmarks.report import markdown, provenance, run, write_report
 from declaim.data.corpus import ClipRecord, Corpus
-from declaim.errors import DeclaimError
 from declaim.face.layouts import LIPS_INNER_LOWER
 from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import DiffPoseTalk
@@ -309,7 +307,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(f"error: {error}")
+    run(main)

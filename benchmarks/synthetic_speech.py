@@ -8,16 +8,15 @@ lie below the method's.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.report import run
 from declaim.data.corpus import Corpus
 from declaim.data.sampling import BalancedSampler
-from declaim.errors import DeclaimError
 from declaim.face.layouts import N_EXPRESSION
 from declaim.motion.measure import Material
 from declaim.motion.normalizer import Normalizer
@@ -146,7 +145,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except DeclaimError as error:
-        sys.exit(f"error: {error}")
+    run(main)

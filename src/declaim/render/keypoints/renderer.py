@@ -3,38 +3,32 @@
 Paper: SDM, fig. 4 (its key-point row).
 """
 
-from collections.abc import Iterator
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from declaim.face.camera import focal_length
 from declaim.face.model import FaceModel
-from declaim.render.base import Anchor
-from declaim.render.geometry import anchored, project_points
+from declaim.render.geometry import HeadPoses, project_points
 from declaim.render.keypoints.lines import BLUE, LINES, draw_line, iris_rings
 from declaim.render.portrait_face import PortraitFace
-from declaim.types import Frames, Motion, Portrait
+from declaim.render.portrait_renderer import Draw, PortraitRenderer, PortraitRendererConfig
+from declaim.types import Portrait
 
 
-class KeypointRendererConfig(BaseModel):
+class KeypointRendererConfig(PortraitRendererConfig):
     """How key points are drawn."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    frames_per_run: int = Field(25, ge=1)
-    """Frames that are yielded together; changes memory, not the picture."""
     background: tuple[int, int, int] = (0, 0, 0)
     """RGB; on black, an editor's "screen" mode lays the lines over another video."""
     line_cm: float = Field(0.12, gt=0.0, le=1.0)
     """Thickness of the lines on the face; never thinner than a pixel."""
 
 
-class KeypointRenderer:
-    """Draws the face model's points as lines, at the portrait's size and place.
+class KeypointRenderer(PortraitRenderer[KeypointRendererConfig]):
+    """Draws the face model's points as lines, at the portrait's size and place; none of its pixels is shown.
 
     Args:
         config: settings.
@@ -42,38 +36,22 @@ class KeypointRenderer:
     """
 
     def __init__(self, config: KeypointRendererConfig | None = None, model: FaceModel | None = None) -> None:
-        self.config = config or KeypointRendererConfig()
-        self._model = model
+        super().__init__(config or KeypointRendererConfig(), model)
 
-    @cached_property
-    def model(self) -> FaceModel:
-        """The face model, loaded when first needed."""
-        return self._model or FaceModel.from_pretrained()
-
-    def render(self, portrait: Portrait, motion: Motion, anchor: Anchor = "rest") -> Iterator[Frames]:
-        """Yield the frames of ``motion`` in order, in runs; the pictures do not depend on the runs' length.
-
-        Args:
-            portrait: the picture whose face and size are taken; none of its pixels is shown.
-            motion: expression and head pose (no batch axis).
-            anchor: ``"first"``: the portrait's pose corresponds to the motion's first frame; ``"rest"``: to zero.
-
-        Raises:
-            ConfigError: the motion has a batch axis, or the anchor is unknown.
-        """
-        portrait, poses = anchored(portrait, motion, anchor, self.model)
+    def drawing(self, portrait: Portrait) -> Draw:
+        """The portrait's face in lines."""
         face = PortraitFace(portrait, portrait.landmarks.double().numpy(), self.model)
         plain = np.full_like(portrait.image, self.config.background)
-        for start in range(0, len(motion), self.config.frames_per_run):
-            part = slice(start, start + self.config.frames_per_run)
-            shapes = face.shapes(self.model.offsets(motion["expression"][part].float()).double().numpy())
-            images = np.empty((len(shapes), *plain.shape), np.uint8)
-            images[...] = plain
-            for image, shape, rotation, translation in zip(
-                images, shapes, poses.rotation[part], poses.translation[part], strict=True
-            ):
-                self._draw(image, shape, rotation, translation)
-            yield Frames(images, motion.fps)
+
+        def draw(
+            offsets: Float[np.ndarray, "frames points 3"], poses: HeadPoses
+        ) -> UInt8[np.ndarray, "frames height width 3"]:
+            images = np.tile(plain, (len(offsets), 1, 1, 1))
+            for each in zip(images, face.shapes(offsets), poses.rotation, poses.translation, strict=True):
+                self._draw(*each)
+            return images
+
+        return draw
 
     def _draw(
         self,

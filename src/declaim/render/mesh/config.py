@@ -1,15 +1,13 @@
 """Settings of the mesh renderer."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from declaim.render.portrait_renderer import PortraitRendererConfig
 
 
-class MeshRendererConfig(BaseModel):
+class MeshRendererConfig(PortraitRendererConfig):
     """How a portrait is animated. Lengths are relative to the face, so pictures of any size look alike."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    frames_per_run: int = Field(25, ge=1)
-    """Frames that are yielded together; changes memory, not the picture."""
     reach: float = Field(0.55, gt=0.1, le=2.0)
     """Distance, in face widths, over which the motion fades out beside and above the head."""
     neck_reach: float = Field(0.75, gt=0.1, le=2.0)
