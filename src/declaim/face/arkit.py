@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from declaim.assets import shipped
-from declaim.face.layouts import BLENDSHAPE_POINTS
+from declaim.face.layouts import ARKIT_NAMES, BLENDSHAPE_POINTS
 from declaim.face.model import FaceModel
 from declaim.face.rotations import matrix_from_axis_angle
 from declaim.face.track import arkit_order
@@ -141,11 +141,14 @@ def arkit_from_motion(
     Returns:
         Coefficients in [0, 1], Apple's order.
     """
-    runs = torch.split(motion["expression"], _RUN, dim=-2)  # an hour's points do not fit into memory at once
-    if rest is not None:
-        return torch.cat([shape_scores(rest + model.offsets(run), view) for run in runs], dim=-2)
-    scores = torch.cat([shape_scores(model.points(run)) for run in runs], dim=-2)
-    return from_neutral(scores, shape_scores(model.mean))
+    expression = motion["expression"]
+    scores = expression.new_empty(*expression.shape[:-1], len(ARKIT_NAMES))
+    # In runs: an hour's points do not fit into memory at once. Into one tensor: small results that stay between large
+    # ones that go would leave holes of a gigabyte.
+    for run, part in zip(expression.split(_RUN, dim=-2), scores.split(_RUN, dim=-2), strict=True):
+        shape = model.points(run) if rest is None else rest + model.offsets(run)
+        part.copy_(shape_scores(shape, view if rest is not None else None))
+    return scores if rest is not None else from_neutral(scores, shape_scores(model.mean))
 
 
 def from_neutral(scores: Float[Tensor, "*batch 52"], neutral: Float[Tensor, " 52"]) -> Float[Tensor, "*batch 52"]:
