@@ -12,8 +12,7 @@ from benchmarks.report import markdown
 from declaim.data.corpus import Corpus
 from declaim.face.model import FaceModel
 from declaim.motion.manner import Manner, manner_of
-
-LEAST_FRAMES = 50
+from declaim.motion.style import LEAST_FRAMES
 
 
 def main(arguments: list[str] | None = None) -> int:

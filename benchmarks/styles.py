@@ -34,12 +34,10 @@ from declaim.face.layouts import LIPS_INNER_LOWER
 from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import DiffPoseTalk
 from declaim.motion.manner import manner_of
-from declaim.motion.style import Style
+from declaim.motion.style import LEAST_FRAMES, Style
 from declaim.recipes.motion import first_of_each
 from declaim.types import Motion
 
-LEAST_FRAMES = 50
-"""Frames of a piece at least: what a style needs. Speakers with a single clip shorter than twice that are left out."""
 LONGEST_FRAMES = 250
 """Frames of speech that are spoken in every style."""
 DRAWS = 20

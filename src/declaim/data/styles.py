@@ -16,13 +16,11 @@ from declaim.face.tracker import FaceTracker, Track, track_motion
 from declaim.media import read_frames
 from declaim.motion.manner import TYPICAL
 from declaim.motion.mixed import MixedMethod
-from declaim.motion.style import Style
+from declaim.motion.style import LEAST_FRAMES, Style
 from declaim.registry import METHODS, resolve
 from declaim.timebase import FPS, duration_s
 from declaim.types import Frames, Motion, OnStep
 
-LEAST_FRAMES = round(2 * FPS)
-"""Frames with a face that a style needs."""
 MOST_FRAMES = round(60 * FPS)
 """A shot's frames beyond the first minute are not looked at."""
 LONGEST_SIDE = 1920

@@ -145,7 +145,7 @@ def arkit_from_motion(
     scores = expression.new_empty(*expression.shape[:-1], len(ARKIT_NAMES))
     # In runs: an hour's points do not fit into memory at once. Into one tensor: small results that stay between large
     # ones that go would leave holes of a gigabyte.
-    for run, part in zip(expression.split(_RUN, dim=-2), scores.split(_RUN, dim=-2), strict=True):
+    for run, part in zip(*(torch.split(each, _RUN, dim=-2) for each in (expression, scores)), strict=True):
         shape = model.points(run) if rest is None else rest + model.offsets(run)
         part.copy_(shape_scores(shape, view if rest is not None else None))
     return scores if rest is not None else from_neutral(scores, shape_scores(model.mean))

@@ -106,8 +106,16 @@ def from_rest(
     return torch.cat([heard[:1].expand(prefix, -1), heard]), torch.zeros(prefix, columns)
 
 
+def cooled(noise: Float[Tensor, "frames columns"], share: float, part: Along) -> Float[Tensor, "frames columns"]:
+    """Starting noise of which only a share is left in the part that ``part`` gives: less is left to chance there."""
+    return noise + (share - 1.0) * part(noise)
+
+
 def joined(
-    generated: Float[Tensor, "generated columns"], finished: Float[Tensor, "prefix columns"], fade: int
+    generated: Float[Tensor, "generated columns"],
+    finished: Float[Tensor, "prefix columns"],
+    fade: int,
+    unbent: Along | None = None,
 ) -> Float[Tensor, "generated columns"]:
     """The generated frames, bent to go on from the finished ones, with which the network does not quite agree.
 
@@ -118,6 +126,7 @@ def joined(
         generated: a window's frames after the prefix.
         finished: the prefix.
         fade: frames over which what is added fades out.
+        unbent: gives the part that stays as it is: lips follow the speech across windows.
     """
     bent = generated.clone()
     if fade and len(finished) and len(generated):
@@ -127,4 +136,4 @@ def joined(
         onto = steps.mean(0) if len(steps) else 0.0
         weight = torch.cos(0.5 * torch.pi * torch.arange(fade)[: len(bent), None] / fade).square()
         bent[: len(weight)] += weight * (before[-1] + onto - after[0])
-    return bent
+    return bent if unbent is None else bent + unbent(generated - bent)

@@ -12,10 +12,13 @@ from declaim.errors import CheckpointError
 from declaim.face.layouts import FACE64
 from declaim.motion.manner import Manner
 from declaim.pretrained import atomic_file, load_described, save_tensors
+from declaim.timebase import FPS
 
 FORMAT_VERSION = 1
 """Version of style files; a file with another number is refused."""
 
+LEAST_FRAMES = round(2 * FPS)
+"""Frames with a face that a style needs."""
 KIND = "style"
 CODE = "code"
 """Name of the one tensor in a style file."""

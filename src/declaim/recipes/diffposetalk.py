@@ -20,10 +20,10 @@ from declaim.face.head3d import Head3D
 from declaim.face.layouts import FACE64
 from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import DiffPoseTalk, DiffPoseTalkConfig, StyleConfig, default, paper, tiny
-from declaim.methods.diffposetalk.method import LEAST_FRAMES, Reference
+from declaim.methods.diffposetalk.method import Reference
 from declaim.motion.manner import Manner, manner_of
 from declaim.motion.method import MotionMethod
-from declaim.motion.style import Style
+from declaim.motion.style import LEAST_FRAMES, Style
 from declaim.recipes.base import Settings
 from declaim.recipes.motion import HELD_OUT, TINY, Clip, MotionData, MotionTask, Prepared, prepare
 from declaim.train.config import TrainConfig

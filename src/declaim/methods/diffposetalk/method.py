@@ -27,8 +27,8 @@ from declaim.motion.finish import check_scales
 from declaim.motion.manner import manner_of
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.sampling import joined, sample_window
-from declaim.motion.style import Style
+from declaim.motion.sampling import cooled, joined, sample_window
+from declaim.motion.style import LEAST_FRAMES, Style
 from declaim.motion.targets import motion_target
 from declaim.pretrained import half
 from declaim.timebase import FPS
@@ -36,8 +36,6 @@ from declaim.types import Motion
 
 STYLES_FOLDER = "styles"
 """Folder of named styles in a folder of weights."""
-LEAST_FRAMES = 50
-"""Frames with a face that a style needs: 2 s."""
 MOST_GUIDANCE = 5.0
 """Scales beyond this are met with a warning, and estimates are held within `NARROW`."""
 BOUND, NARROW = 10.0, 4.0
@@ -290,7 +288,7 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
             return frame_noise(seed, stream, window.start, window.end + spare, FACE64.dim)
 
         noise = fresh(0)
-        noise = noise + (config.lip_temperature - 1.0) * units.lips_of(noise)
+        noise = cooled(noise, config.lip_temperature, units.lips_of)
         network = Guided(
             self.denoiser, self._branches(), first=first, real=torch.arange(config.frames) < config.frames - spare,
             threshold=config.threshold,
@@ -301,9 +299,7 @@ class DiffPoseTalk(MotionMethod[DiffPoseTalkConfig]):
             settle=(config.lip_steps, units.lips_of),
             chance=(lambda step: fresh(1 + step)) if config.ancestral else None,
         )[: window.end - window.start]  # fmt: skip
-        bent = joined(sampled, finished, config.seam_frames)
-        bent = bent + units.lips_of(sampled - bent)  # the lips follow the speech across windows as they are
-        return bent[:wanted]
+        return joined(sampled, finished, config.seam_frames, units.lips_of)[:wanted]
 
     def _branches(self) -> list[Branch]:
         """What guidance needs; a branch that counts nothing is left out."""

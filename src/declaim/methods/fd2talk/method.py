@@ -13,7 +13,7 @@ from declaim.methods.fd2talk.objective import first_stage_losses
 from declaim.motion.draws import draw
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
-from declaim.motion.sampling import from_rest, joined, sample_window
+from declaim.motion.sampling import cooled, from_rest, joined, sample_window
 from declaim.sync.expert import SyncExpert
 
 N_POSE = FACE64.dim - N_EXPRESSION
@@ -101,18 +101,13 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         network, columns = self.parts[part]
         finished = finished[:, columns]
         noise = frame_noise(seed, part, window.start, window.end, columns.stop - columns.start)
-        settle = None
+        lips = settle = None
         if columns.start == 0:
-            noise = noise + (self.config.lip_temperature - 1.0) * self.normalizer.lips_of(noise)
-            settle = (self.config.lip_steps, self.normalizer.lips_of)
+            lips = self.normalizer.lips_of
+            noise, settle = cooled(noise, self.config.lip_temperature, lips), (self.config.lip_steps, lips)
         elif window.start == 0:
             heard, finished = from_rest(heard, self.config.prefix, N_POSE)
         sampled = sample_window(
             network, heard, finished, noise, self.schedule, visited=visited, sampler=self.config.sampler, settle=settle
         )
-        bent = joined(sampled, finished, self.config.seam_frames)
-        if columns.start == 0:
-            bent = bent + self.normalizer.lips_of(
-                sampled - bent
-            )  # the lips follow the speech across windows as they are
-        return bent[: window.stop - window.start]
+        return joined(sampled, finished, self.config.seam_frames, lips)[: window.stop - window.start]

@@ -31,7 +31,7 @@ from declaim.motion.lip_losses import lip_losses
 from declaim.motion.method import MotionMethod
 from declaim.motion.normalizer import Normalizer
 from declaim.motion.parts import Masks, by_part
-from declaim.motion.sampling import from_rest, joined, sample_window, steps_to_visit
+from declaim.motion.sampling import cooled, from_rest, joined, sample_window, steps_to_visit
 
 MODES = 1
 """Stream of a seed's noise from which pose modes are drawn; frames have 0."""
@@ -319,12 +319,11 @@ class SDM(MotionMethod[SDMConfig]):
             modes = config.mode_temperature * drawn[None]
         guess = self.guess(self.hear(heard[None]), finished[None], modes, self.normalizer)
         noise = frame_noise(seed, 0, window.start, window.end, FACE64.dim)
-        noise = noise + (config.lip_temperature - 1.0) * lips_of(noise)
+        noise = cooled(noise, config.lip_temperature, lips_of)
         shallow = config.shallow and config.start_step is not None
         sampled = sample_window(
             self.denoiser, guess.condition(finished[None])[0], finished, noise, self.schedule, visited=visited,
             sampler=config.sampler, settle=(config.lip_steps, lips_of), guess=guess.motion[0] if shallow else None,
         )  # fmt: skip
-        bent = joined(sampled, finished, config.seam_frames if window.start else 0)
-        bent = bent + lips_of(sampled - bent)  # the lips follow the speech across windows as they are
+        bent = joined(sampled, finished, config.seam_frames if window.start else 0, lips_of)
         return bent[: window.stop - window.start]
