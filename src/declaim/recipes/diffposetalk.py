@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from declaim.data.corpus import Corpus
 from declaim.data.sampling import cut
 from declaim.face.head3d import Head3D
-from declaim.face.layouts import FACE64
+from declaim.face.layouts import FACE64, N_EXPRESSION
 from declaim.face.model import FaceModel
 from declaim.methods.diffposetalk import DiffPoseTalk, DiffPoseTalkConfig, StyleConfig, default, paper, tiny
 from declaim.methods.diffposetalk.method import Reference
+from declaim.methods.diffposetalk.smoothness import autocorrelation
 from declaim.motion.manner import Manner, manner_of
 from declaim.motion.method import MotionMethod
 from declaim.motion.style import LEAST_FRAMES, Style
@@ -69,6 +70,17 @@ class DiffPoseTalkTask(MotionTask):
         self._speakers = sorted({clip.speaker for clip in material.learnt})
         self._vertices = vertex_factor(FaceModel.from_pretrained(), Head3D.from_pretrained())
         self._others = _others(material.learnt)
+        if module.denoiser.gaussian is not None:
+            module.denoiser.gaussian.learn(self._autocorrelation())
+
+    def _autocorrelation(self) -> Float[Tensor, "columns frames"]:
+        """How smooth people's motion is; heads that are not learnt from do not count."""
+        units, pose = self.module.normalizer, torch.arange(FACE64.dim) >= N_EXPRESSION
+        learnt = self._material.measured.material[: len(self.clips)]
+        moving = any(bool(m.pose_mask.any()) for m in learnt)
+        counted = [~pose | bool(m.pose_mask.any() or not moving) for m in learnt]
+        normal = [(units.normal_motion(m.target) * c, m.mask) for m, c in zip(learnt, counted, strict=True)]
+        return autocorrelation(normal, self.module.config.frames)
 
     def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
         """Sequences with their masks, whose they are, and motion of other clips of theirs."""

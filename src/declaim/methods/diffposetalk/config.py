@@ -24,9 +24,10 @@ class DenoiserConfig(ListenerConfig):
     """Whether the speech of a frame is also added to the frame's token; not so as published."""
     style_added: bool = True
     """Whether the style is also added to every frame's token; not so as published."""
-    skip: Literal["linear", "none"] = "linear"
-    """What the network's estimate is added to: the best linear one from the noisy frame alone, given amplitudes that
-    follow the style; or, as published, nothing."""
+    skip: Literal["smooth", "linear", "none"] = "smooth"
+    """What the network's estimate is added to: the best linear one from the whole window's previous and noisy frames,
+    for motion as smooth as people's and amplitudes that follow the style; the same from a noisy frame alone; or, as
+    published, nothing."""
     places: int = Field(0, ge=0)
     """Places of the sequence that are learnt, as published; 0 for sinusoids, with which a window has any length."""
     norm_first: bool = True

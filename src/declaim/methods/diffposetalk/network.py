@@ -11,6 +11,7 @@ from torch.nn import functional
 from declaim.diffusion.guidance import dynamic_threshold, weighted_sum
 from declaim.diffusion.schedule import make_schedule
 from declaim.methods.diffposetalk.config import DenoiserConfig, DiffPoseTalkConfig, StyleConfig
+from declaim.methods.diffposetalk.smoothness import GaussianEstimate
 from declaim.nn.attention import alignment_mask
 from declaim.nn.embeddings import StepEmbedding, sinusoid
 
@@ -58,7 +59,7 @@ class StyleDenoiser(nn.Module):
         )
         norm = nn.LayerNorm(dim) if sizes.norm_first else None
         self.layers = nn.TransformerDecoder(layer, sizes.layers, norm)
-        self.skips = sizes.skip == "linear"
+        self.skips = sizes.skip != "none"
         half = dim // 2 if sizes.skip == "none" else 2 * dim
         self.leave = nn.Sequential(nn.Linear(dim, half), nn.GELU(), nn.Linear(half, columns))
         levels = make_schedule(config.schedule, config.diffusion_steps).alpha_bar.float()
@@ -67,6 +68,7 @@ class StyleDenoiser(nn.Module):
             self.amplitude = nn.Linear(config.style.dim, columns)
             nn.init.zeros_(self.amplitude.weight)
             nn.init.zeros_(self.amplitude.bias)
+        self.gaussian = GaussianEstimate(columns, config.frames, config.prefix) if sizes.skip == "smooth" else None
 
     def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
         """The speech path alone: it does not depend on the step, so a sampler runs it once."""
@@ -110,7 +112,7 @@ class StyleDenoiser(nn.Module):
         tokens = torch.cat([person, entered], 1)
         seen = self.layers(tokens + self._places(tokens), heard, memory_mask=self._barred(frames, x_t.device))
         estimate: Tensor = self.leave(seen[:, 1:])
-        return self._with_signal(estimate, x_t, step, style) if self.skips else estimate
+        return self._with_signal(estimate, x_t, step, style, first) if self.skips else estimate
 
     def _with_signal(
         self,
@@ -118,17 +120,21 @@ class StyleDenoiser(nn.Module):
         x_t: Float[Tensor, "batch frames columns"],
         step: Int[Tensor, " batch"],
         style: Float[Tensor, "batch style"],
+        first: Bool[Tensor, " batch"],
     ) -> Float[Tensor, "batch frames columns"]:
-        """What the network adds to the best linear estimate from the noisy frame alone; previous frames are clean.
+        """What the network adds to the best linear estimate from motion alone; previous frames are clean.
 
         Deviation: a narrow network that is to carry seventy columns from end to end learns for long to ignore them. The
         data's standard deviations, on which the linear estimate depends, follow the style: how much somebody moves.
 
         Paper: EDM (Karras et al. 2022), preconditioning of table 1, with variance-preserving noise.
         """
-        level = self.levels[step][:, None, None].expand(-1, x_t.shape[1], 1).clone()
+        size = (MOST_LOG_AMPLITUDE * torch.tanh(self.amplitude(style) / MOST_LOG_AMPLITUDE)).exp()
+        if self.gaussian is not None:
+            mean, doubt = self.gaussian(x_t, self.levels[step], size, first)
+            return mean + doubt * estimate
+        level, size = self.levels[step][:, None, None].expand(-1, x_t.shape[1], 1).clone(), size[:, None]
         level[:, : self.prefix] = 1.0
-        size = (MOST_LOG_AMPLITUDE * torch.tanh(self.amplitude(style) / MOST_LOG_AMPLITUDE)).exp()[:, None]
         variance = level * size.square() + 1.0 - level
         own = (1.0 - level).sqrt() * size / variance.sqrt() * estimate
         return level.sqrt() * size.square() / variance * x_t + own

@@ -1,0 +1,149 @@
+"""The best estimate that a noisy window alone allows, if motion were Gaussian and as smooth as people's.
+
+    previous  x x x                    known: they say where a window begins, and how far one can be from there
+    noisy           ~ ~ ~ ~ ~ ~        neighbours tell of each other: noise is white, motion is not
+
+Column by column, with the autocorrelation r of people's motion and an amplitude s of the style's. Clean frames given
+the previous ones have the mean m and the covariance s^2 U diag(lambda) U^T, which no diffusion step changes. Given the
+noisy frames, too, their mean is two small products: m + U g U^T (x_t - sqrt(level) m), g = sqrt(level) s^2 lambda / v
+with v = level s^2 lambda + 1 - level (the Wiener filter).
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+FLOOR = 0.01
+"""Share of the variance that no other frame tells of: what trackers add to every frame."""
+
+
+class Basis(NamedTuple):
+    """Clean frames given the previous ones, columns in the first place.
+
+    Attributes:
+        mean: from previous frames to the mean.
+        vectors: U.
+        values: lambda.
+    """
+
+    mean: Float[Tensor, "columns new prefix"]
+    vectors: Float[Tensor, "columns new new"]
+    values: Float[Tensor, "columns new"]
+
+
+def basis(autocorrelation: Float[Tensor, "columns frames"], prefix: int, *, first: bool) -> Basis:
+    """What does not depend on noise and amplitude.
+
+    Args:
+        autocorrelation: of every column over a window; 1 at first.
+        prefix: previous frames.
+        first: nothing is known of them.
+    """
+    r = autocorrelation.double()
+    frames = torch.arange(r.shape[1], device=r.device)
+    whole = (1.0 - FLOOR) * r[:, (frames[:, None] - frames).abs()]
+    whole = whole + FLOOR * torch.eye(len(frames), dtype=whole.dtype, device=r.device)
+    values, vectors = torch.linalg.eigh(whole)  # measured shares need not be those of any process
+    whole = vectors @ (values.clamp(min=FLOOR / 2)[..., None] * vectors.mT)
+    known, across, new = whole[:, :prefix, :prefix], whole[:, prefix:, :prefix], whole[:, prefix:, prefix:]
+    mean = torch.zeros_like(across) if first else torch.linalg.solve(known, across.mT).mT
+    values, vectors = torch.linalg.eigh(new - mean @ across.mT)
+    return Basis(mean.float(), vectors.float(), values.clamp(min=1e-4).float())
+
+
+def autocorrelation(
+    clips: list[tuple[Float[Tensor, "_ columns"], Bool[Tensor, " _"]]], frames: int
+) -> Float[Tensor, "columns frames"]:
+    """How motion goes along with itself some frames later, over clips, each in its own amplitude; 1 at no distance.
+
+    Args:
+        clips: normalised motion around its rest, and the frames that count; a column of zeros does not count.
+        frames: distances wanted.
+    """
+    size = 2 * max(len(motion) for motion, _ in clips)
+    sums = pairs = torch.zeros(clips[0][0].shape[1], size, dtype=torch.float64)
+    for motion, counts in clips:
+        seen = motion.double() * counts[:, None]
+        square = seen.square().sum(0) / counts.sum().clamp(min=1)
+        there = square > 0
+        sums = sums + _with_itself(seen / square.sqrt().clamp(min=1e-9), size).T
+        pairs = pairs + there[:, None] * _with_itself(counts[:, None].double(), size).T
+    found = (sums / pairs.clamp(min=1.0))[:, :frames]
+    found = torch.nn.functional.pad(found, (0, frames - found.shape[1]))
+    return (found / found[:, :1].clamp(min=1e-9)).clamp(-1.0, 1.0).float()
+
+
+def _with_itself(rows: Float[Tensor, "frames columns"], size: int) -> Float[Tensor, "size columns"]:
+    """Sums of the products of what lies 0, 1, ... rows apart."""
+    return torch.fft.irfft(torch.fft.rfft(rows, n=size, dim=0).abs().square(), n=size, dim=0)
+
+
+class GaussianEstimate(nn.Module):
+    """Mean and spread of clean frames, given previous and noisy ones.
+
+    Args:
+        columns: motion columns.
+        frames: of a window with its prefix, at most.
+        prefix: previous frames.
+    """
+
+    autocorrelation: Tensor
+
+    def __init__(self, columns: int, frames: int, prefix: int) -> None:
+        super().__init__()
+        self.prefix = prefix
+        white = torch.zeros(columns, frames)
+        white[:, 0] = 1.0
+        self.register_buffer("autocorrelation", white)
+        self._kept: tuple[tuple[int, torch.device], tuple[Basis, Basis]] | None = None
+
+    def learn(self, found: Float[Tensor, "columns frames"]) -> None:
+        """Take the `autocorrelation` that was measured, to the precision with which it will be saved."""
+        self.autocorrelation.copy_(found.half().float())
+        self._kept = None
+
+    def _load_from_state_dict(self, *arguments: object) -> None:
+        super()._load_from_state_dict(*arguments)  # type: ignore[arg-type]
+        self._kept = None
+
+    @torch.no_grad()
+    def _bases(self, frames: int) -> tuple[Basis, Basis]:
+        """For windows that go on, and for first ones."""
+        state = (frames, self.autocorrelation.device)
+        kept = self._kept
+        if kept is None or kept[0] != state:
+            rows = self.autocorrelation[:, :frames]
+            made = basis(rows, self.prefix, first=False), basis(rows, self.prefix, first=True)
+            kept = self._kept = (state, made)
+        return kept[1]
+
+    def forward(
+        self,
+        x_t: Float[Tensor, "batch frames columns"],
+        level: Float[Tensor, " batch"],
+        size: Float[Tensor, "batch columns"],
+        first: Bool[Tensor, " batch"],
+    ) -> tuple[Float[Tensor, "batch frames columns"], Float[Tensor, "batch frames columns"]]:
+        """Mean and standard deviation of the clean frames; previous ones are themselves, without a doubt.
+
+        Args:
+            x_t: previous frames, clean, and noisy ones.
+            level: share of the signal's variance that is left.
+            size: amplitudes.
+            first: windows about whose previous frames nothing is known.
+        """
+        on, start = self._bases(x_t.shape[1])
+        choose = first[:, None, None, None]
+        mean_of, vectors = (torch.where(choose, b, a) for a, b in zip(on[:2], start[:2], strict=True))
+        values = torch.where(first[:, None, None], start.values, on.values)
+        previous, noisy = x_t[:, : self.prefix], x_t[:, self.prefix :]
+        mean = (mean_of @ previous.mT[..., None])[..., 0]
+        left = level[:, None, None]
+        variance = size.square()[..., None] * values
+        total = left * variance + 1.0 - left
+        seen = vectors.mT @ (noisy.mT - left.sqrt() * mean)[..., None]
+        mean = mean + (vectors @ (left.sqrt() * variance / total * seen[..., 0])[..., None])[..., 0]
+        doubt = (vectors.square() @ ((1.0 - left) * variance / total)[..., None])[..., 0].sqrt()
+        return torch.cat([previous, mean.mT], 1), torch.cat([torch.zeros_like(previous), doubt.mT], 1)
