@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from declaim.data.prepare.shots import ShotDetector
 from declaim.data.prepare.sightings import Seen, followed
 from declaim.face.faces import RIVAL, Box
+from declaim.face.square import square_corner, square_side
 from declaim.face.tracker import FaceTracker
 from declaim.media import read_frames
 from declaim.timebase import FPS
@@ -17,10 +18,6 @@ EVERY = 5
 """Faces are looked for in every fifth frame."""
 LONGEST_SIDE = 1920
 """Larger pictures are read at this size: faces are not followed better in more pixels, but much more slowly."""
-SURROUND = 1.9
-"""Side of the square around a face, in heights of the face (forehead to chin): hair, chin and throat are in it."""
-SLACK = 0.5
-"""Least room in the square beyond what the face covers in the course of the clip, in heights of the face."""
 
 Square = tuple[int, int, int]
 """Left, top and side, whole pixels."""
@@ -124,9 +121,9 @@ def _square(boxes: Sequence[Box], height: float, size: tuple[int, int]) -> Squar
     """The square around all boxes, with room, within the picture."""
     left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
     right, bottom = max(box[2] for box in boxes), max(box[3] for box in boxes)
-    side = max(SURROUND * height, max(right - left, bottom - top) + SLACK * height)
-    whole = min(round(side), *size)
-    x, y = round((left + right - whole) / 2), round((top + bottom - whole) / 2 - 0.1 * height)  # more hair than throat
+    box = left, top, right, bottom
+    whole = min(round(square_side(box, height)), *size)
+    x, y = (round(v) for v in square_corner(box, height, float(whole)))
     return min(max(x, 0), size[0] - whole), min(max(y, 0), size[1] - whole), whole
 
 

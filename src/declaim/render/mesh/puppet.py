@@ -79,6 +79,14 @@ class Puppet:
             self._draw(canvas, shapes[i], poses.rotation[i], poses.translation[i])
         return out
 
+    def points(
+        self, offsets: Float[np.ndarray, "frames points 3"], poses: HeadPoses
+    ) -> Float[np.ndarray, "frames points 3"]:
+        """Where the face's points are in those pictures: pixels, x right, y down, z away from the viewer."""
+        shapes = self.face.shapes(offsets)
+        moved = [project_points(*one, self.size) for one in zip(shapes, poses.rotation, poses.translation, strict=True)]
+        return np.stack(moved) if moved else np.empty_like(shapes)
+
     def _draw(
         self,
         canvas: UInt8[np.ndarray, "height width 3"],
