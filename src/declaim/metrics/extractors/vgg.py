@@ -94,6 +94,21 @@ class VGG16Features(nn.Module):
             bgr = block(bgr)
             yield bgr
 
+    def maps(
+        self, pictures: Float[Tensor, "batch 3 height width"], blocks: int
+    ) -> list[Float[Tensor, "batch channels h w"]]:
+        """The first blocks' activations, every place's vector of length root of its channels; gradients flow through.
+
+        Args:
+            pictures: RGB, -1 .. 1.
+            blocks: how many blocks, 1 to 5.
+        """
+        found, bgr = [], (pictures.flip(1) + 1.0) * 127.5 - self.mean
+        for block in list(self.blocks)[:blocks]:
+            bgr = block(bgr)
+            found.append(nn.functional.normalize(bgr, dim=1) * bgr.shape[1] ** 0.5)
+        return found
+
     def pooled(self, pictures: UInt8[np.ndarray, "n height width 3"]) -> Float[Tensor, "n 256"]:
         """One vector per picture, for FID: block 3 averaged over the picture.
 

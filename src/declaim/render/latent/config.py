@@ -1,0 +1,115 @@
+"""Settings of FD2Talk's frame stage: the paper's numbers in ``paper()``, what two cores can train in ``default()``."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from declaim.diffusion.samplers import SamplerName
+from declaim.diffusion.schedule import ScheduleName
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class AutoencoderConfig(_Section):
+    """Encoder and decoder between pictures and latents."""
+
+    channels: int = Field(4, gt=0)
+    """d: channels of the latent."""
+    fold: int = Field(4, gt=0)
+    """Squares of so many pixels a side become channels before the first convolution; 1: none."""
+    widths: tuple[int, ...] = Field((64,), min_length=1)
+    """Channels at every size, largest picture first; each next one has half the side."""
+    encoder_blocks: int = Field(2, gt=0)
+    """Residual blocks at every size of the encoder."""
+    decoder_blocks: int = Field(4, gt=0)
+    """Residual blocks at every size of the decoder."""
+    groups: int = Field(0, ge=0)
+    """Groups of the group norms; 0: no norms, so that a cut and the whole picture are treated alike."""
+
+    @property
+    def factor(self) -> int:
+        """f: pixels a side of one place of the latent."""
+        return int(self.fold * 2 ** (len(self.widths) - 1))
+
+
+class UNetConfig(_Section):
+    """The diffusion UNet."""
+
+    patch: int = Field(2, gt=0)
+    """Squares of so many latent places a side become channels."""
+    widths: tuple[int, ...] = Field((96, 160, 224), min_length=1)
+    """Channels at every size; each next one has half the side."""
+    blocks: int = Field(1, gt=0)
+    """Blocks at every size of the encoder and of the decoder; each ends in the two cross-attentions."""
+    heads: int = Field(4, gt=0)
+    """Attention heads."""
+    groups: int = Field(8, gt=0)
+    """Groups of the group norms."""
+    motion_tokens: int = Field(4, gt=0)
+    """Tokens that the coefficients are projected to."""
+    context: int = Field(96, gt=0)
+    """Width of the tokens of both conditions."""
+    reference_side: int = Field(16, gt=0)
+    """The reference latent is folded to so many tokens a side."""
+    conditions: Literal["attention", "concat"] = "attention"
+    """Two cross-attentions (eqs. 6 and 7), or coefficients and reference latent as further input channels: the paper's
+    ablation."""
+    guide: bool = True
+    """Whether the mesh renderer's encoded frame is an input, from which the estimate is an offset."""
+
+
+class LatentConfig(_Section):
+    """The diffusion process and how frames are drawn from it."""
+
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    """Between pictures and latents."""
+    unet: UNetConfig = UNetConfig()
+    """The denoiser."""
+    side: int = Field(256, gt=0)
+    """Side of the square that is drawn, in pixels."""
+    diffusion_steps: int = Field(1000, gt=0)
+    """T of the diffusion process."""
+    schedule: ScheduleName = "linear"
+    """How noise grows over the steps."""
+    sampler: SamplerName = "ddim"
+    """How the reverse process goes; without fresh noise either way."""
+    sampling_steps: int = Field(3, gt=0)
+    """Steps of the reverse process."""
+    start: int | None = Field(400, ge=0)
+    """Diffusion step to which the guide is noised and from which the reverse process starts; ``none`` starts from pure
+    noise."""
+
+
+def default() -> LatentConfig:
+    """Small enough for two CPU cores."""
+    return LatentConfig()
+
+
+def paper() -> LatentConfig:
+    """The paper's numbers: section 4.1 (256 pixels, latents of 64x64, T = 1000, 50 steps) and 3.3 (two conditions).
+
+    Widths and blocks are not given there: those of the public latent-diffusion models with f = 4 are taken (KL
+    autoencoder of 128, 256, 512 channels and two blocks, three latent channels; UNet of 224, 448, 672, 896 channels and
+    two blocks). The schedule, the number of motion tokens and the heads are ours.
+    """
+    return LatentConfig(
+        autoencoder=AutoencoderConfig(
+            channels=3, fold=1, widths=(128, 256, 512), encoder_blocks=2, decoder_blocks=3, groups=32
+        ),
+        unet=UNetConfig(
+            patch=1, widths=(224, 448, 672, 896), blocks=2, heads=8, groups=32, motion_tokens=1, context=512,
+            reference_side=64, guide=False,
+        ),
+        sampling_steps=50, start=None,
+    )  # fmt: skip
+
+
+def tiny() -> LatentConfig:
+    """For tests: runs in milliseconds."""
+    return LatentConfig(
+        autoencoder=AutoencoderConfig(fold=8, widths=(8,), encoder_blocks=1, decoder_blocks=1),
+        unet=UNetConfig(widths=(8, 16), heads=2, groups=4, motion_tokens=2, context=8, reference_side=4),
+        side=64, diffusion_steps=50, sampling_steps=2, start=20,
+    )  # fmt: skip
