@@ -46,9 +46,9 @@ class AutoencoderObjective(Section):
     """lambda_per of eq. 15, of features of order 1; 0: the asset vgg16-hed is not needed."""
     perceptual_blocks: int = Field(2, ge=1, le=5)
     """Blocks of VGG16 that are compared."""
-    perceptual_side: int = Field(64, gt=0)
+    perceptual_side: int = Field(48, gt=0)
     """Side of the middle of a cut that is compared, in pixels: the features cost more than the network."""
-    divergence: float = Field(1e-5, ge=0)
+    divergence: float = Field(3e-5, ge=0)
     """Weight of the KL divergence per value of the latent."""
 
 
@@ -163,7 +163,7 @@ class AutoencoderRecipe:
     presets: Mapping[str, AutoencoderSettings] = {
         "default": AutoencoderSettings(
             train=TrainConfig(
-                steps=2000, batch_size=16, learning_rate=1e-3, weight_decay=0.0, ema=0.995, validate_every=250
+                steps=1500, batch_size=16, learning_rate=1e-3, weight_decay=0.0, ema=0.995, validate_every=250
             ),
             network=default().autoencoder,
             data=PairsData(hold_out=HELD_OUT),
