@@ -38,6 +38,7 @@ RECIPES = {
     "face-model": "declaim.recipes.face_model:RECIPE",
     "sync-expert": "declaim.recipes.sync_expert:RECIPE",
     "visemes": "declaim.recipes.visemes:RECIPE",
+    "mouth-renderer": "declaim.recipes.mouth_renderer:RECIPE",
     "latent-autoencoder": "declaim.recipes.latent_autoencoder:RECIPE",
 }
 

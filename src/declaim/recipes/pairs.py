@@ -21,7 +21,7 @@ from declaim.recipes.pair_making import SIDE, PairMaker, PairsData
 from declaim.render.coefficients import mirror_coefficients
 from declaim.types import OnStep
 
-__all__ = ["SIDE", "PairChanges", "PairSampler", "Pairs", "PairsData", "read_pairs", "with_pictures"]
+__all__ = ["SIDE", "Look", "Pair", "PairChanges", "PairSampler", "Pairs", "PairsData", "read_pairs", "with_pictures"]
 
 SOUNDLESS = {"no sound", "no speech", "music or noise"}
 """Flags that make a clip unusable for speech, not for pictures."""

@@ -1,0 +1,102 @@
+"""What the mouth's network learns from: patches of pairs, and where in them the mouth is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from declaim.face.layouts import LIPS_INNER, LIPS_OUTER
+from declaim.face.model import FaceModel
+from declaim.recipes.pairs import SIDE, Look, Pair, PairChanges, Pairs, PairSampler
+from declaim.render.mouth.config import MouthNetworkConfig
+from declaim.render.mouth.patches import MouthPlace, mouth_place
+
+WIDER = 0.04
+"""How far the mouth's mask reaches beyond the inner lips, in sides of the patch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """The patches of one row.
+
+    Attributes:
+        portrait: of the portrait.
+        guide: of the mesh renderer's picture.
+        target: of the clip's frame, moved so that its lips lie on the guide's.
+        mouth: 1 inside the lips and a little beyond, fading out; in the target.
+    """
+
+    portrait: UInt8[np.ndarray, "side side 3"]
+    guide: UInt8[np.ndarray, "side side 3"]
+    target: UInt8[np.ndarray, "side side 3"]
+    mouth: Float[np.ndarray, "side side"]
+
+
+def cut_patches(pair: Pair, config: MouthNetworkConfig) -> Patches:
+    """The patches of a pair. A head drawn a pixel beside the true one is no fault of its mouth."""
+    places = [
+        mouth_place(points.numpy(), told, float(SIDE), config)
+        for points, told in ((pair.own_points, pair.own), (pair.guide_points, pair.coefficients))
+    ]
+    outer = list(LIPS_OUTER)
+    beside = (pair.points[outer] - pair.guide_points[outer]).mean(0).double().numpy()
+    warp = places[1].warp.copy()
+    warp[:, 2] += beside
+    true = MouthPlace(warp, places[1].scale, places[1].side)
+    lips = true.inside(pair.points[list(LIPS_INNER)].double().numpy())
+    return Patches(
+        places[0].cut(pair.reference), places[1].cut(pair.guide), true.cut(pair.target),
+        mouth_mask(lips, config.patch_px),
+    )  # fmt: skip
+
+
+def mouth_mask(lips: Float[np.ndarray, "n 2"], side: int) -> Float[np.ndarray, "side side"]:
+    """1 within the inner lips' outline and a little beyond, fading out."""
+    mask = np.zeros((side, side), np.uint8)
+    outline = np.round(np.nan_to_num(lips).clip(-side, 2 * side) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [outline], 255, shift=4)
+    cv2.polylines(mask, [outline], True, 255, shift=4)  # closed lips count, too
+    reach = max(round(WIDER * side), 1)
+    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), max(reach / 2, 0.5))
+    return np.asarray(soft)
+
+
+class MouthSampler:
+    """Draws rows of patches; each depends on seed, batch number and its place alone.
+
+    Args:
+        pairs: what is drawn from.
+        model: the face model of the coefficients.
+        config: the patch.
+        changes: how pictures are changed.
+        seed: the order.
+    """
+
+    def __init__(
+        self, pairs: Pairs, model: FaceModel, config: MouthNetworkConfig, changes: PairChanges, seed: int
+    ) -> None:
+        self.pairs, self.config = PairSampler(pairs, model, changes, seed), config
+
+    def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
+        """Changed patches 0 to 1, coefficients, masks."""
+        made = [self._row(self.pairs.pair(number, row)) for row in rows]
+        return {name: torch.stack([one[name] for one in made]) for name in made[0]}
+
+    def plain(self, indices: list[int]) -> Mapping[str, Tensor]:
+        """Pairs as they are."""
+        as_it_is = Look(1.0, 1.0, (0.0, 0.0, 0.0), 0.0, 0)
+        made = [self._row(self.pairs.whole(index, False, as_it_is)) for index in indices]
+        return {name: torch.stack([one[name] for one in made]) for name in made[0]}
+
+    def _row(self, pair: Pair) -> dict[str, Tensor]:
+        patches = cut_patches(pair, self.config)
+        portrait, guide, target = pair.look.of([patches.portrait, patches.guide, patches.target])
+        return {
+            "portrait": portrait, "guide": guide, "target": target, "mouth": torch.from_numpy(patches.mouth),
+            "coefficients": pair.coefficients, "own": pair.own,
+        }  # fmt: skip

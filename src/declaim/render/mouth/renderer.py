@@ -1,0 +1,107 @@
+"""The mouth renderer: the mesh renderer's frames, in which a network draws the mouth anew."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from declaim.face.model import FaceModel
+from declaim.render.base import Anchor
+from declaim.render.coefficients import coefficients
+from declaim.render.cutout import HeadSquare
+from declaim.render.geometry import HeadPoses, anchored, picture_size, portrait_pose
+from declaim.render.mesh.puppet import Puppet
+from declaim.render.mouth.config import MouthRendererConfig
+from declaim.render.mouth.network import MouthNetwork
+from declaim.render.mouth.patches import MouthPlace, as_tensor, mouth_place
+from declaim.types import Frames, Motion, Portrait
+
+
+class MouthRenderer:
+    """Animates a portrait as the mesh renderer does; lips, teeth and what is around them come from a network.
+
+    Args:
+        config: settings.
+        model: the face model; the shipped one if None.
+        network: draws the mouth; the shipped one if None.
+    """
+
+    def __init__(
+        self,
+        config: MouthRendererConfig | None = None,
+        model: FaceModel | None = None,
+        network: MouthNetwork | None = None,
+    ) -> None:
+        self.config = config or MouthRendererConfig()
+        self._model, self._network = model, network
+
+    @cached_property
+    def model(self) -> FaceModel:
+        """The face model, loaded when first needed."""
+        return self._model or FaceModel.from_pretrained()
+
+    @cached_property
+    def network(self) -> MouthNetwork:
+        """The network, loaded when first needed."""
+        return (self._network or MouthNetwork.from_pretrained()).eval()
+
+    def render(self, portrait: Portrait, motion: Motion, anchor: Anchor = "rest") -> Iterator[Frames]:
+        """Yield the frames of ``motion`` in order, in runs; the pictures do not depend on the runs' length.
+
+        Args:
+            portrait: the picture.
+            motion: expression and head pose (no batch axis).
+            anchor: ``"first"``: the portrait's pose corresponds to the motion's first frame; ``"rest"``: to zero.
+
+        Raises:
+            ConfigError: the motion has a batch axis, or the anchor is unknown.
+            AssetError: no network was given, and none ships with this declaim.
+        """
+        portrait, poses = anchored(portrait, motion, anchor, self.model)
+        if not len(motion):
+            return
+        painter = _Painter(portrait, self)
+        for start in range(0, len(motion), self.config.frames_per_run):
+            part = slice(start, start + self.config.frames_per_run)
+            run = HeadPoses(poses.rotation[part], poses.translation[part])
+            yield Frames(painter.frames(motion["expression"][part].float(), run), motion.fps)
+
+
+class _Painter:
+    """Draws one portrait."""
+
+    def __init__(self, portrait: Portrait, renderer: MouthRenderer) -> None:
+        self.model, self.network = renderer.model, renderer.network
+        self.puppet = Puppet(portrait, self.model, renderer.config)
+        self.size = picture_size(portrait)
+        self.square = HeadSquare.of(portrait.landmarks, self.size)
+        self.own = coefficients(portrait.expression[None], portrait_pose(portrait), self.size, self.square)
+        place = self._place(portrait.landmarks.double().numpy(), self.own[0])
+        self.portrait = as_tensor(place.cut(portrait.image))
+        with torch.inference_mode():
+            self.looks = self.network.look(self.portrait)
+
+    def frames(
+        self, expression: Float[Tensor, "frames expression"], poses: HeadPoses
+    ) -> UInt8[np.ndarray, "frames height width 3"]:
+        """Pictures of a run of frames."""
+        offsets = self.model.offsets(expression).double().numpy()
+        images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)
+        told = coefficients(expression, poses, self.size, self.square)
+        for image, where, row in zip(images, points, told, strict=True):  # one by one: runs do not change pictures
+            self._redraw(image, self._place(where, row), row[None])
+        return images
+
+    def _place(self, points: Float[np.ndarray, "points _"], told: Float[Tensor, " 70"]) -> MouthPlace:
+        return mouth_place(points[:, :2], told, self.square.side, self.network.config)
+
+    @torch.inference_mode()
+    def _redraw(
+        self, image: UInt8[np.ndarray, "height width 3"], place: MouthPlace, told: Float[Tensor, "1 70"]
+    ) -> None:
+        guide = as_tensor(place.cut(image))
+        change = self.network.change(guide, self.portrait, self.looks, told, self.own)
+        place.add(image, np.ascontiguousarray(change[0].permute(1, 2, 0).numpy()))
