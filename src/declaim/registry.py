@@ -40,6 +40,7 @@ RECIPES = {
     "visemes": "declaim.recipes.visemes:RECIPE",
     "mouth-renderer": "declaim.recipes.mouth_renderer:RECIPE",
     "latent-autoencoder": "declaim.recipes.latent_autoencoder:RECIPE",
+    "latent-renderer": "declaim.recipes.latent_renderer:RECIPE",
 }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from declaim.diffusion.samplers import SamplerName
 from declaim.diffusion.schedule import ScheduleName
@@ -39,7 +39,7 @@ class UNetConfig(_Section):
 
     patch: int = Field(2, gt=0)
     """Squares of so many latent places a side become channels."""
-    widths: tuple[int, ...] = Field((96, 160, 224), min_length=1)
+    widths: tuple[int, ...] = Field((64, 128, 192), min_length=1)
     """Channels at every size; each next one has half the side."""
     blocks: int = Field(1, gt=0)
     """Blocks at every size of the encoder and of the decoder; each ends in the two cross-attentions."""
@@ -49,15 +49,20 @@ class UNetConfig(_Section):
     """Groups of the group norms."""
     motion_tokens: int = Field(4, gt=0)
     """Tokens that the coefficients are projected to."""
-    context: int = Field(96, gt=0)
+    context: int = Field(64, gt=0)
     """Width of the tokens of both conditions."""
-    reference_side: int = Field(16, gt=0)
-    """The reference latent is folded to so many tokens a side."""
+    reference_patch: int = Field(4, gt=0)
+    """Squares of so many latent places a side of the reference become one token."""
     conditions: Literal["attention", "concat"] = "attention"
     """Two cross-attentions (eqs. 6 and 7), or coefficients and reference latent as further input channels: the paper's
     ablation."""
     guide: bool = True
     """Whether the mesh renderer's encoded frame is an input, from which the estimate is an offset."""
+
+    @property
+    def multiple(self) -> int:
+        """What the latent's sides must be multiples of."""
+        return int(max(self.patch * 2 ** (len(self.widths) - 1), self.reference_patch))
 
 
 class LatentConfig(_Section):
@@ -80,6 +85,22 @@ class LatentConfig(_Section):
     start: int | None = Field(400, ge=0)
     """Diffusion step to which the guide is noised and from which the reverse process starts; ``none`` starts from pure
     noise."""
+    detail: bool = True
+    """Whether the guide's own pixels are shown, changed by the difference between what is decoded of the drawn latent
+    and of the guide's: what the autoencoder loses of the mesh renderer's frame is not lost."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "LatentConfig":
+        if not self.unet.guide and (self.start is not None or self.detail):
+            raise ValueError("without a guide, start must be none and detail false")
+        if self.start is not None and self.start >= self.diffusion_steps:
+            raise ValueError(f"start is {self.start}; expected less than diffusion_steps, {self.diffusion_steps}")
+        if self.side % (self.autoencoder.factor * self.unet.multiple):
+            raise ValueError(
+                f"side is {self.side}; expected a multiple of {self.autoencoder.factor * self.unet.multiple}, which "
+                "the networks fold it by"
+            )
+        return self
 
 
 def default() -> LatentConfig:
@@ -100,9 +121,9 @@ def paper() -> LatentConfig:
         ),
         unet=UNetConfig(
             patch=1, widths=(224, 448, 672, 896), blocks=2, heads=8, groups=32, motion_tokens=1, context=512,
-            reference_side=64, guide=False,
+            reference_patch=1, guide=False,
         ),
-        sampling_steps=50, start=None,
+        sampling_steps=50, start=None, detail=False,
     )  # fmt: skip
 
 
@@ -110,6 +131,6 @@ def tiny() -> LatentConfig:
     """For tests: runs in milliseconds."""
     return LatentConfig(
         autoencoder=AutoencoderConfig(fold=8, widths=(8,), encoder_blocks=1, decoder_blocks=1),
-        unet=UNetConfig(widths=(8, 16), heads=2, groups=4, motion_tokens=2, context=8, reference_side=4),
+        unet=UNetConfig(widths=(8, 16), heads=2, groups=4, motion_tokens=2, context=8, reference_patch=2),
         side=64, diffusion_steps=50, sampling_steps=2, start=20,
     )  # fmt: skip

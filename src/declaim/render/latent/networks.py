@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jaxtyping import Float
 from pydantic import BaseModel, ValidationError
+from torch import Tensor, nn
 
-from declaim.errors import CheckpointError
+from declaim.assets import shipped
+from declaim.errors import AssetError, CheckpointError, ConfigError
 from declaim.pretrained import (
     CARD_FILE,
     WEIGHTS_FILE,
@@ -19,11 +22,15 @@ from declaim.pretrained import (
     write_config,
 )
 from declaim.render.latent.autoencoder import Autoencoder
-from declaim.render.latent.config import AutoencoderConfig
+from declaim.render.latent.config import AutoencoderConfig, LatentConfig
+from declaim.render.latent.unet import DiffusionUNet
 
-AUTOENCODER_KIND = "latent autoencoder"
+AUTOENCODER_KIND, KIND = "latent autoencoder", "latent renderer"
+SHIPPED = "latent-renderer"
 TRAIN_AUTOENCODER = "declaim train latent-autoencoder --corpus CORPUS -o RUN"
 """The command that makes an autoencoder's weights."""
+TRAIN_RENDERER = "declaim train latent-renderer --corpus CORPUS --set data.autoencoder=RUN/weights -o RUN2"
+"""The command that makes the renderer's."""
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -45,6 +52,76 @@ def load_autoencoder(folder: Path) -> Autoencoder:
     except CheckpointError as error:
         raise CheckpointError(f"{error}; make an autoencoder with: {TRAIN_AUTOENCODER}") from error
     return autoencoder.eval()
+
+
+class LatentNetworks(nn.Module):
+    """Autoencoder and UNet together: all that the renderer needs.
+
+    Args:
+        config: sizes and process.
+        autoencoder: an autoencoder of those sizes; a new one if None.
+
+    Raises:
+        ConfigError: the autoencoder has other sizes.
+    """
+
+    def __init__(self, config: LatentConfig, autoencoder: Autoencoder | None = None) -> None:
+        super().__init__()
+        if autoencoder is not None and autoencoder.config != config.autoencoder:
+            raise ConfigError(
+                "the autoencoder has other sizes than the settings say; take its own (network.autoencoder)"
+            )
+        self.config = config
+        self.autoencoder = autoencoder or Autoencoder(config.autoencoder)
+        self.unet = DiffusionUNet(config.unet, config.autoencoder.channels, config.diffusion_steps)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | None = None) -> "LatentNetworks":
+        """Read a folder written by `save_pretrained`; the weights that ship with declaim if none is given.
+
+        Raises:
+            AssetError: no weights ship.
+            CheckpointError: missing, damaged, or something else. Both say how to make some.
+        """
+        try:
+            place = shipped(SHIPPED) if folder is None else Path(folder)
+        except AssetError as error:
+            raise AssetError(
+                f"declaim ships no weights for the latent renderer; make some with: {TRAIN_AUTOENCODER}, then: "
+                f"{TRAIN_RENDERER}"
+            ) from error
+        try:
+            networks = cls(_read(place, KIND, LatentConfig))
+            load_into(networks, load_tensors(place / WEIGHTS_FILE), place)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; make weights with: {TRAIN_AUTOENCODER}, then: {TRAIN_RENDERER}") from error
+        return networks.eval().requires_grad_(False)
+
+    def pictures(
+        self,
+        reference: Float[Tensor, "#batch channels h w"],
+        drawn: Float[Tensor, "batch channels h w"],
+        guide: Float[Tensor, "batch channels h w"] | None = None,
+        shown: Float[Tensor, "batch 3 height width"] | None = None,
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Pictures, about -1 .. 1, of drawn latents; with the guide's detail if the settings say so.
+
+        Args:
+            reference: latent of the portrait's square.
+            drawn: what the UNet gave.
+            guide: latents of the mesh renderer's squares.
+            shown: those squares themselves.
+        """
+        decoded = self.autoencoder.pictures(reference, drawn)
+        if not self.config.detail:
+            return decoded
+        if guide is None or shown is None:
+            raise ConfigError("the settings ask for the guide's detail (detail = true), and no guide was given")
+        return shown + decoded - self.autoencoder.pictures(reference, guide)
+
+    def save_pretrained(self, folder: Path, card: str = "") -> None:
+        """Write the folder (half precision) with its card."""
+        _save(folder, KIND, self.config, half(self.state_dict()), card)
 
 
 def _save(folder: Path, kind: str, config: BaseModel, tensors: Any, card: str) -> None:
