@@ -1,0 +1,192 @@
+"""The latent renderer: the mesh renderer's frames, in which a diffusion UNet draws the face anew."""
+
+import warnings
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from pydantic import Field, ValidationError
+from torch import Tensor
+
+from declaim.errors import CapacityError, ConfigError, DeclaimWarning
+from declaim.face.model import FaceModel
+from declaim.render.base import Anchor
+from declaim.render.coefficients import coefficients
+from declaim.render.cutout import HeadSquare
+from declaim.render.geometry import HeadPoses, anchored, picture_size
+from declaim.render.latent.autoencoder import WHITE, from_bytes
+from declaim.render.latent.config import LatentConfig
+from declaim.render.latent.mask import Region, add_back, matched, region_mask
+from declaim.render.latent.networks import LatentNetworks
+from declaim.render.latent.sampling import FrameSampler
+from declaim.render.latent.unet import Conditions
+from declaim.render.mesh.config import MeshRendererConfig
+from declaim.render.mesh.puppet import Puppet
+from declaim.types import Frames, Motion, Portrait
+
+
+class LatentRendererConfig(MeshRendererConfig):
+    """Settings of the latent renderer, beside those of the mesh renderer that guides it."""
+
+    sampling_steps: int | None = Field(None, gt=0)
+    """Steps of the reverse process; none: as the weights say."""
+    start: int | None = Field(None, ge=0)
+    """Diffusion step from which the guide is redrawn: more changes more; none: as the weights say."""
+    batch: int = Field(1, gt=0)
+    """Frames that are drawn at once. On a CPU more is hardly faster; on a GPU it is."""
+    region: Region = "face"
+    """What is redrawn: the whole face, or the mouth alone."""
+    seed: int = Field(0, ge=0)
+    """Of the noise that all frames of a clip share."""
+    device: str = "cpu"
+    """Where the networks run, as torch names it."""
+
+
+class LatentRenderer:
+    """Animates a portrait as the mesh renderer does, and draws the face anew in latent space.
+
+    Args:
+        config: settings.
+        model: the face model; the shipped one if None.
+        networks: autoencoder and UNet; the shipped ones if None.
+    """
+
+    def __init__(
+        self,
+        config: LatentRendererConfig | None = None,
+        model: FaceModel | None = None,
+        networks: LatentNetworks | None = None,
+    ) -> None:
+        self.config = config or LatentRendererConfig()
+        self._model, self._networks = model, networks
+
+    @cached_property
+    def model(self) -> FaceModel:
+        """The face model, loaded when first needed."""
+        return self._model or FaceModel.from_pretrained()
+
+    @cached_property
+    def networks(self) -> LatentNetworks:
+        """Autoencoder and UNet, loaded when first needed."""
+        return (self._networks or LatentNetworks.from_pretrained()).eval().to(self.config.device)
+
+    def render(self, portrait: Portrait, motion: Motion, anchor: Anchor = "rest") -> Iterator[Frames]:
+        """Yield the frames of ``motion`` in order, in runs; the pictures do not depend on the runs' length.
+
+        Args:
+            portrait: the picture.
+            motion: expression and head pose (no batch axis).
+            anchor: ``"first"``: the portrait's pose corresponds to the motion's first frame; ``"rest"``: to zero.
+
+        Raises:
+            ConfigError: the motion has a batch axis, the anchor is unknown, or the settings do not fit the weights.
+            AssetError: no networks were given, and none ship with this declaim.
+            CapacityError: not even one frame fits into memory.
+
+        Warns:
+            DeclaimWarning: fewer frames than wished fit into memory at once.
+        """
+        portrait, poses = anchored(portrait, motion, anchor, self.model)
+        if not len(motion):
+            return
+        painter = _Painter(portrait, self)
+        for start in range(0, len(motion), self.config.frames_per_run):
+            part = slice(start, start + self.config.frames_per_run)
+            run = HeadPoses(poses.rotation[part], poses.translation[part])
+            yield Frames(painter.frames(motion["expression"][part].float(), run), motion.fps)
+
+
+class _Painter:
+    """Draws one portrait."""
+
+    def __init__(self, portrait: Portrait, renderer: LatentRenderer) -> None:
+        self.model, self.networks, self.settings = renderer.model, renderer.networks, renderer.config
+        self.config = self._process()
+        self.puppet = Puppet(portrait, self.model, renderer.config)
+        self.size = picture_size(portrait)
+        self.square = HeadSquare.of(portrait.landmarks, self.size)
+        self.sampler = FrameSampler(self.config, self.networks.unet)
+        self.noise = self.sampler.noise(self.settings.seed).to(self.settings.device)
+        self.batch = self.settings.batch
+        with torch.inference_mode():
+            own = self.square.cut(portrait.image[None], self.config.side)
+            self.reference = self.networks.autoencoder.latents(self._tensor(own))
+
+    def _process(self) -> LatentConfig:
+        """The weights' process with what the settings change."""
+        wished = {"sampling_steps": self.settings.sampling_steps, "start": self.settings.start}
+        changed = {name: value for name, value in wished.items() if value is not None}
+        try:
+            return LatentConfig.model_validate(self.networks.config.model_dump() | changed)
+        except ValidationError as error:
+            raise ConfigError(f"the settings do not fit these weights: {error.errors()[0]['msg']}") from error
+
+    def _tensor(self, pictures: UInt8[np.ndarray, "n side side 3"]) -> Float[Tensor, "n 3 side side"]:
+        return from_bytes(torch.from_numpy(pictures).to(self.settings.device))
+
+    def frames(
+        self, expression: Float[Tensor, "frames expression"], poses: HeadPoses
+    ) -> UInt8[np.ndarray, "frames height width 3"]:
+        """Pictures of a run of frames."""
+        offsets = self.model.offsets(expression).double().numpy()
+        images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)
+        guides = self.square.cut(images, self.config.side)
+        told = coefficients(expression, poses, self.size, self.square)
+        placed = self.square.points(torch.from_numpy(points), self.config.side).numpy()
+        masks = np.stack([region_mask(face, self.config.side, self.settings.region) for face in placed])
+        drawn = self._batches(guides, told)
+        if self.config.detail:
+            add_back(self.square, images, (drawn - guides) * masks[..., None])
+        else:
+            self.square.put_back(images, matched(drawn, guides, masks), masks)
+        return images
+
+    def _batches(
+        self, guides: UInt8[np.ndarray, "n side side 3"], told: Float[Tensor, "n 70"]
+    ) -> Float[np.ndarray, "n side side 3"]:
+        """Squares, drawn in batches that fit into memory."""
+        drawn, start = np.empty(guides.shape, np.float32), 0
+        while start < len(guides):
+            part = slice(start, start + self.batch)
+            found = self._fitting(guides[part], told[part])
+            if found is not None:
+                drawn[part], start = found, part.stop
+        return drawn
+
+    def _fitting(
+        self, guides: UInt8[np.ndarray, "n side side 3"], told: Float[Tensor, "n 70"]
+    ) -> Float[np.ndarray, "n side side 3"] | None:
+        """The squares of a batch; None, and a smaller batch from now on, if it does not fit into memory."""
+        try:
+            return self._draw(guides, told)
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            if self.batch == 1:
+                raise CapacityError("one frame of the latent renderer does not fit into memory") from error
+            wished, self.batch = self.batch, max(min(self.batch, len(guides)) // 2, 1)
+        warnings.warn(
+            f"{wished} frames at once do not fit into memory; going on with {self.batch}", DeclaimWarning, stacklevel=6
+        )
+        return None
+
+    @torch.inference_mode()
+    def _draw(
+        self, guides: UInt8[np.ndarray, "n side side 3"], told: Float[Tensor, "n 70"]
+    ) -> Float[np.ndarray, "n side side 3"]:
+        """Squares, 0 .. 255, drawn from the mesh renderer's."""
+        shown = self._tensor(guides)
+        guide = self.networks.autoencoder.latents(shown) if self.config.unet.guide else None
+        conditions = Conditions(told.to(self.settings.device), self.reference, guide)
+        drawn = self.sampler(conditions, self.noise)
+        pictures = (self.networks.pictures(self.reference, drawn, guide, shown) + 1.0) * WHITE
+        return pictures.permute(0, 2, 3, 1).float().cpu().numpy()
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory was what was missing: torch says so in its own error on a GPU, in words on a CPU."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    said = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in said for word in words)
