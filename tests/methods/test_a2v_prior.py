@@ -59,7 +59,7 @@ def test_autoregressive_frames_depend_on_no_later_frame():
     config = causal(tiny())
     prior = PriorTransformer(10, 772, 20, config.prior).eval()
     motion, heard = torch.randn(1, FRAMES, 10), prior.listen(torch.randn(1, FRAMES, 772))
-    step, given = torch.zeros(1, dtype=torch.int64), torch.ones(1, FRAMES, dtype=torch.bool)
+    step, given = prior.embed(torch.zeros(1, dtype=torch.int64)), torch.ones(1, FRAMES, dtype=torch.bool)
     changed = motion.clone()
     changed[:, 12:] += 1.0
     before, after = prior(motion, step, heard, given), prior(changed, step, heard, given)
@@ -72,10 +72,20 @@ def test_frame_by_frame_gives_what_the_whole_sequence_gives():
     prior = PriorTransformer(10, 772, 20, causal(default()).prior).eval()
     motion, heard = torch.randn(2, 9, 10), prior.listen(torch.randn(2, 9, 772))
     earlier = torch.cat([torch.zeros(2, 1, 10), motion[:, :-1]], 1)
-    step, given = torch.zeros(2, dtype=torch.int64), torch.ones(2, 9, dtype=torch.bool)
+    step, given = prior.embed(torch.zeros(2, dtype=torch.int64)), torch.ones(2, 9, dtype=torch.bool)
     going_on = Continuation(prior, heard)
     one_by_one = torch.stack([going_on.next(earlier[:, i]) for i in range(9)], 1)
     torch.testing.assert_close(one_by_one, prior(earlier, step, heard, given), atol=1e-5, rtol=1e-4)
+
+
+def test_frames_that_are_asked_for_alone_are_what_they_are_in_the_sequence():
+    torch.manual_seed(0)
+    prior = PriorTransformer(10, 772, 20, tiny().prior.model_copy(update={"layers": 2}))
+    heard, step = prior.listen(torch.randn(2, 9, 772)), prior.embed(torch.tensor([3, 17]))
+    given = (torch.randn(2, 9, 10), step, heard, torch.arange(9).expand(2, -1) < 4)
+    whole = prior.train()(*given)  # torch's own layers; without dropout, training changes nothing
+    for since in (0, 4):
+        torch.testing.assert_close(prior.eval()(*given, since), whole[:, since:], atol=1e-5, rtol=1e-5)
 
 
 def test_both_priors_have_one_size():

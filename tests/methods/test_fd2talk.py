@@ -91,10 +91,11 @@ def test_head_starts_at_rest(method):
     handle = method.pose.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
     method.generate_from_features([features(10)], 10)
     handle.remove()
-    x_t, _, _, given = seen[0]
+    x_t, _, _, given, since = seen[0]
     n = method.config.prefix
     assert given[0].tolist() == [True] * n + [False] * 10
     assert float(x_t[0, :n].abs().max()) == 0.0
+    assert since == n
 
 
 @pytest.mark.parametrize("changed", [{"joint": True}, {"band": None}], ids=["joint", "no mask"])
@@ -119,7 +120,7 @@ def test_one_transformer_for_both_lets_pose_change_the_expression():
     network, heard = made.both, made.both.listen(features(20)[None])
     x_t, given = torch.randn(1, 20, 70), torch.zeros(1, 20, dtype=torch.bool)
     turned = torch.cat([x_t[..., :64], x_t[..., 64:] + 1.0], -1)
-    step = torch.tensor([5])
+    step = network.embed(torch.tensor([5]))
     one, two = network(x_t, step, heard, given), network(turned, step, heard, given)
     assert not torch.allclose(one[..., :64], two[..., :64], atol=1e-4)
 
@@ -144,16 +145,18 @@ def test_the_split_condition_is_the_condition(reach):
     config = tiny()
     sizes = config.expression.model_copy(update={"reach": reach, "layers": 2})
     network = FD2Talk(config.model_copy(update={"expression": sizes})).eval().expression
-    x_t, step, given = torch.randn(2, 20, 64), torch.tensor([3, 17]), torch.arange(20).expand(2, -1) < 5
+    x_t, steps, given = torch.randn(2, 20, 64), torch.tensor([3, 17]), torch.arange(20).expand(2, -1) < 5
     speech = torch.randn(2, 20, 772)
-    embedded = network.step(step)[:, None].expand(-1, 20, -1)
+    embedded = network.step(steps)[:, None].expand(-1, 20, -1)
     condition = network.condition(torch.cat([network.speech(speech), embedded], -1))
     x = network.enter(torch.cat([x_t, given[..., None].float()], -1))
     x = x + (condition if reach else sinusoid(torch.arange(20.0), x.shape[2]))
     for block in network.blocks:
         x = block(x, condition)
     wanted = network.leave(network.norm(x))
-    torch.testing.assert_close(network(x_t, step, network.listen(speech), given), wanted, atol=1e-5, rtol=1e-5)
+    given_to = (x_t, network.embed(steps), network.listen(speech), given)
+    torch.testing.assert_close(network(*given_to), wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(network(*given_to, 5), wanted[:, 5:], atol=1e-5, rtol=1e-5)
 
 
 def test_paper_numbers():

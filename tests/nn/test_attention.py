@@ -1,7 +1,7 @@
 import torch
 
 from declaim.nn.attention import FrameAttention, alignment_mask
-from declaim.nn.embeddings import StepEmbedding, sinusoid
+from declaim.nn.embeddings import StepEmbedding, places, sinusoid
 from declaim.nn.transformer import ConvBlock, CrossBlock
 
 
@@ -46,6 +46,16 @@ def test_what_is_added_to_all_of_a_context_is_shared_by_all_frames():
     torch.testing.assert_close(offered, attention(x, context + added[:, None]), atol=1e-5, rtol=1e-5)
 
 
+def test_frames_that_are_asked_for_alone_are_what_they_are_among_all():
+    torch.manual_seed(0)
+    block = CrossBlock(8, 2, 3, reach=4).eval()
+    for attention in (block.self_attention, block.cross_attention):
+        torch.nn.init.normal_(attention.bias)
+    x, context, added = torch.randn(2, 20, 8), torch.randn(2, 20, 8), torch.randn(2, 8)
+    whole = block(x, context, added)
+    torch.testing.assert_close(block(x, context, added, since=7), whole[:, 7:], atol=1e-5, rtol=1e-5)
+
+
 def test_relative_places_do_not_depend_on_where_a_sequence_starts():
     torch.manual_seed(0)
     block = CrossBlock(8, 2, 3, reach=4).eval()
@@ -59,6 +69,7 @@ def test_relative_places_do_not_depend_on_where_a_sequence_starts():
 def test_sinusoid_and_steps():
     embedded = sinusoid(torch.tensor([0.0, 1.0]), 8)
     assert embedded[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert torch.equal(places(2, 8), embedded)
     torch.testing.assert_close(embedded[1, 0], torch.tensor(1.0).sin())
     steps = StepEmbedding(8, 20)
     assert not torch.allclose(steps(torch.tensor([0])), steps(torch.tensor([19])))

@@ -16,6 +16,10 @@ from declaim.diffusion.shallow import shallow_start
 class Denoiser(Protocol):
     """A network that estimates clean motion from noisy motion and speech."""
 
+    def embed(self, steps: Int[Tensor, " steps"]) -> Tensor:
+        """What depends on the diffusion step alone, a row for each: a sampler makes those of all its steps at once."""
+        ...
+
     def listen(self, speech: Float[Tensor, "batch frames features"]) -> Any:
         """What does not depend on the diffusion step, in a form of the network's own: a sampler runs it once."""
         ...
@@ -23,11 +27,15 @@ class Denoiser(Protocol):
     def __call__(
         self,
         x_t: Float[Tensor, "batch frames columns"],
-        step: Int[Tensor, " batch"],
+        step: Tensor,
         heard: Any,
         given: Bool[Tensor, "batch frames"],
-    ) -> Float[Tensor, "batch frames columns"]:
-        """Estimate the clean motion; frames where ``given`` are clean already."""
+        since: int = 0,
+    ) -> Float[Tensor, "batch asked columns"]:
+        """Estimate the clean motion of the frames from ``since`` on; frames where ``given`` are clean already.
+
+        ``step`` holds the batch's rows of `embed`.
+        """
         ...
 
 
@@ -77,26 +85,25 @@ def sample_window(
     """
     if guess is not None:
         noise = shallow_start(guess, noise, schedule, visited[0])
-    x_t = torch.cat([finished, noise])[None]
-    given = (torch.arange(x_t.shape[1]) < len(finished))[None]
-    hidden = network.listen(heard[None])
+    known, x_t, first = finished[None], noise[None], len(finished)
+    given = (torch.arange(first + len(noise)) < first)[None]
+    hidden, embedded = network.listen(heard[None]), network.embed(torch.tensor(visited))
     settled = estimate = x_t
     before: tuple[Tensor, float] | None = None
     for i, (step, following) in enumerate(zip(visited, [*visited[1:], -1], strict=True)):
-        estimate = network(x_t, torch.tensor([step]), hidden, given)
+        estimate = network(torch.cat([known, x_t], 1), embedded[i : i + 1], hidden, given, first)
         if settle is not None and i >= settle[0]:
             estimate = estimate + settle[1](settled - estimate)
         settled = estimate
         level, next_level = schedule.at(step), schedule.at(following)
         if sampler == "ddim" and chance is not None:
-            eps = torch.cat([torch.zeros_like(finished), chance(step)])[None]
-            x_t = ddim_step(x_t, estimate, level, next_level, sigma=ddim_sigma(level, next_level, 1.0), eps=eps)
+            sigma = ddim_sigma(level, next_level, 1.0)
+            x_t = ddim_step(x_t, estimate, level, next_level, sigma=sigma, eps=chance(step)[None])
         elif sampler == "ddim":
             x_t = ddim_step(x_t, estimate, level, next_level)
         else:
             x_t, before = dpmpp_step(x_t, estimate, level, next_level, before), (estimate, level)
-        x_t[:, : len(finished)] = finished
-    return estimate[0, len(finished) :]
+    return estimate[0]
 
 
 def from_rest(

@@ -26,7 +26,7 @@ Offer = tuple[Float[Tensor, "batch heads frames size"], Float[Tensor, "batch hea
 
 
 class FrameAttention(nn.Module):
-    """Multi-head attention between two sequences of the same frames.
+    """Multi-head attention of frames to a context of the same frames, or of the last ones of it.
 
     Args:
         dim: width.
@@ -90,13 +90,15 @@ class FrameAttention(nn.Module):
         )
 
     def forward(
-        self, x: Float[Tensor, "batch frames dim"], context: Float[Tensor, "batch frames dim"] | Offer
-    ) -> Float[Tensor, "batch frames dim"]:
-        """Gather from ``context``, or from what it `offer`s, what the frames of ``x`` ask for."""
-        batch, frames, dim = x.shape
-        q = self.query(x).view(batch, frames, self.heads, -1).transpose(1, 2)
+        self, x: Float[Tensor, "batch asking dim"], context: Float[Tensor, "batch frames dim"] | Offer
+    ) -> Float[Tensor, "batch asking dim"]:
+        """Gather from ``context``, or from what it `offer`s, what the frames of ``x`` ask for: its last ones."""
+        batch, asking, dim = x.shape
+        q = self.query(x).view(batch, asking, self.heads, -1).transpose(1, 2)
         k, v = context if isinstance(context, tuple) else self.offer(context)
-        mask = self.mask(frames)
-        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[None])
-        projected: Tensor = self.out(attended.transpose(1, 2).reshape(batch, frames, dim))
+        mask = self.mask(k.shape[2])
+        if mask is not None:
+            mask = mask[None, :, -asking:]
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        projected: Tensor = self.out(attended.transpose(1, 2).reshape(batch, asking, dim))
         return projected

@@ -1,7 +1,7 @@
 """Sinusoidal embeddings of diffusion steps and of places in a sequence."""
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +15,13 @@ def sinusoid(values: Float[Tensor, "*batch"], dim: int, longest: float = 10_000.
     """
     angles = values[..., None] * _rates(dim // 2, longest, values.device)
     return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+@lru_cache(maxsize=32)
+def places(frames: int, dim: int, device: torch.device | None = None) -> Float[Tensor, "frames dim"]:
+    """The sinusoids of a sequence's places, kept: a sampler asks for the same ones again and again."""
+    with torch.inference_mode(False):
+        return sinusoid(torch.arange(frames, dtype=torch.float32, device=device), dim)
 
 
 @cache

@@ -33,19 +33,21 @@ class CrossBlock(nn.Module):
         x: Float[Tensor, "batch frames dim"],
         context: Float[Tensor, "batch frames dim"] | Offer,
         added: Float[Tensor, "batch dim"] | None = None,
-    ) -> Float[Tensor, "batch frames dim"]:
+        since: int = 0,
+    ) -> Float[Tensor, "batch asked dim"]:
         """Update the frames from each other, from the context, and each on its own.
 
         Args:
             x: the frames.
             context: what the cross-attention looks at, or what that makes of it (`FrameAttention.offer`).
-            added: to every frame of the context.
+            added: what every frame gathers more from the context (`FrameAttention.shared`).
+            since: first frame that is asked for; the ones before are only looked at.
         """
         normed = self.self_norm(x)
-        x = x + self.dropout(self.self_attention(normed, normed))
+        x = x[:, since:] + self.dropout(self.self_attention(normed[:, since:], normed))
         gathered = self.cross_attention(self.cross_norm(x), context)
         if added is not None:
-            gathered = gathered + self.cross_attention.shared(added)[:, None]
+            gathered = gathered + added[:, None]
         x = x + self.dropout(gathered)
         return x + self.dropout(self.mlp(self.mlp_norm(x)))
 

@@ -108,15 +108,23 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
         """The prior's own loss: of a noisy sequence, or of every frame given those before."""
         tokens, weight, first = self.prior.listen(heard), self.config.velocity_weight, self.rest.sizes[0]
         if self.prior.causal:
-            mean, log_variance = self.prior(*_a_frame_earlier(clean, tokens)).chunk(2, -1)
+            mean, log_variance = self.prior(*self._a_frame_earlier(clean, tokens)).chunk(2, -1)
             parts = zip(*(face_and_pose(values, first) for values in (clean, mean, log_variance)), masks, strict=True)
             unlikely = [autoregressive_prior_loss(*part) for part in parts]
             return unlikely[0] + unlikely[1] + weight * by_part(velocity_loss, clean, mean, first, masks)
         batch, frames, columns = clean.shape
         drawn = draw((batch, frames, columns), self.config, self.schedule, clean.device, seeds=seeds)
-        estimate = self.prior(drawn.noised(clean), drawn.steps[:, 0], tokens, drawn.given)
+        estimate = self.prior(drawn.noised(clean), self.prior.embed(drawn.steps[:, 0]), tokens, drawn.given)
         fit = by_part(x0_loss, clean, estimate, first, masks)
         return fit + weight * by_part(velocity_loss, clean, estimate, first, masks)
+
+    def _a_frame_earlier(
+        self, frames: Float[Tensor, "batch frames columns"], tokens: Float[Tensor, "batch frames dim"]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The autoregressive prior's arguments: every frame enters at the next one's place, the first as zeros."""
+        earlier = functional.pad(frames[:, :-1], (0, 0, 1, 0))
+        step = self.prior.embed(torch.zeros(len(frames), dtype=torch.int64, device=frames.device))
+        return earlier, step, tokens, torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
 
     # --- inference ---------------------------------------------------------------------------------------------------
 
@@ -162,12 +170,3 @@ class AudioToVisualPrior(MotionMethod[A2VPriorConfig]):
             if i >= len(known):
                 frames[:, i] = mean + torch.exp(0.5 * log_variance) * frames[:, i]
         return frames[0, len(known) :]
-
-
-def _a_frame_earlier(
-    frames: Float[Tensor, "batch frames columns"], tokens: Float[Tensor, "batch frames dim"]
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The autoregressive prior's arguments: every frame enters at the next one's place, the first as zeros."""
-    earlier = functional.pad(frames[:, :-1], (0, 0, 1, 0))
-    step = torch.zeros(len(frames), dtype=torch.int64, device=frames.device)
-    return earlier, step, tokens, torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)

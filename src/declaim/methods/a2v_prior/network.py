@@ -1,5 +1,7 @@
 """Networks of the audio-to-visual prior: lip space, non-lip space, and the prior over the latter given speech."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch.nn import functional
 
 from declaim.methods.a2v_prior.config import A2VPriorConfig, LipSpaceConfig, PriorConfig
 from declaim.motion.parts import face_and_pose
-from declaim.nn.embeddings import StepEmbedding, sinusoid
+from declaim.nn.embeddings import StepEmbedding, places
 from declaim.nn.transformer import ConvBlock
 
 
@@ -97,33 +99,48 @@ class PriorTransformer(nn.Module):
         self.layers = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(dim), enable_nested_tensor=False)
         self.leave = nn.Linear(dim, columns * (2 if self.causal else 1))
 
+    def embed(self, steps: Int[Tensor, " batch"]) -> Float[Tensor, "batch dim"]:
+        """The step token."""
+        token: Tensor = self.step(steps)
+        return token
+
     def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
         """The speech tokens: they do not depend on the diffusion step."""
         heard: Tensor = self.path(speech)
-        return heard
+        return heard + places(*heard.shape[1:], heard.device) + self.kinds[0]
 
     def forward(
         self,
         x_t: Float[Tensor, "batch frames columns"],
-        step: Int[Tensor, " batch"],
+        step: Float[Tensor, "batch dim"],
         heard: Float[Tensor, "batch frames dim"],
         given: Bool[Tensor, "batch frames"],
-    ) -> Float[Tensor, "batch frames outputs"]:
+        since: int = 0,
+    ) -> Float[Tensor, "batch asked outputs"]:
         """The clean embedding; for the autoregressive prior, every frame's mean and the logarithm of its variance.
 
         Args:
             x_t: noisy embedding, clean where ``given``; for the autoregressive prior, the embedding a frame earlier.
-            step: diffusion step of each sequence; the autoregressive prior's is always 0.
+            step: what `embed` made of each sequence's diffusion step; the autoregressive prior's is always 0.
             heard: what `listen` made of the speech.
             given: True in the prefix.
+            since: first frame whose estimate is asked for.
         """
         frames = x_t.shape[1]
-        places = sinusoid(torch.arange(frames, dtype=torch.float32, device=x_t.device), heard.shape[-1])
         entered = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
-        tokens = [self.step(step)[:, None], heard + places + self.kinds[0], entered + places + self.kinds[1]]
-        mask = _causal_mask(frames, x_t.device) if self.causal else None
-        seen: Tensor = self.leave(self.layers(torch.cat(tokens, 1), mask)[:, 1 + frames :])
-        return seen
+        entered = entered + places(*entered.shape[1:], x_t.device) + self.kinds[1]
+        tokens, asked = torch.cat([step[:, None], heard, entered], 1), frames - since
+        if self.training or self.causal:
+            mask = _causal_mask(frames, x_t.device) if self.causal else None
+            seen = self.layers(tokens, mask)[:, -asked:]
+        else:
+            *before, last = self.layers.layers
+            for layer in before:
+                tokens = _updated(layer, tokens, *_offered(layer, tokens))
+            q, k, v = _offered(last, tokens)
+            seen = self.layers.norm(_updated(last, tokens[:, -asked:], q[:, :, -asked:], k, v))
+        estimate: Tensor = self.leave(seen)
+        return estimate
 
 
 class Continuation:
@@ -138,12 +155,11 @@ class Continuation:
 
     def __init__(self, prior: PriorTransformer, heard: Float[Tensor, "batch frames dim"]) -> None:
         self.prior = prior
-        frames, dim = heard.shape[1:]
-        self._places = sinusoid(torch.arange(frames, dtype=torch.float32, device=heard.device), dim)
+        self._places = places(*heard.shape[1:], heard.device)
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._frame = 0
-        step = prior.step(torch.zeros(len(heard), dtype=torch.int64, device=heard.device))
-        self._pass(torch.cat([step[:, None], heard + self._places + prior.kinds[0]], 1))
+        step = prior.embed(torch.zeros(len(heard), dtype=torch.int64, device=heard.device))
+        self._pass(torch.cat([step[:, None], heard], 1))
 
     def next(self, earlier: Float[Tensor, "batch columns"]) -> Float[Tensor, "batch outputs"]:
         """Mean and logarithm of the variance of the next frame, given the one before (zeros before the first)."""
@@ -156,19 +172,39 @@ class Continuation:
     def _pass(self, tokens: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
         """New tokens through all layers: each sees all that came before and the others that come with it."""
         for number, layer in enumerate(self.prior.layers.layers):
-            attention = layer.self_attn
-            asked = functional.linear(layer.norm1(tokens), attention.in_proj_weight, attention.in_proj_bias)
-            batch, count, _ = tokens.shape
-            q, k, v = asked.view(batch, count, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+            q, k, v = _offered(layer, tokens)
             if number < len(self._kept):
                 k, v = (torch.cat(both, 2) for both in zip(self._kept[number], (k, v), strict=True))
                 self._kept[number] = (k, v)
             else:
                 self._kept.append((k, v))
-            attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, count, -1)
-            tokens = tokens + attention.out_proj(attended)
-            tokens = tokens + layer.linear2(layer.activation(layer.linear1(layer.norm2(tokens))))
+            tokens = _updated(layer, tokens, q, k, v)
         return tokens
+
+
+Heads = Float[Tensor, "batch heads tokens size"]
+
+
+def _offered(layer: Any, tokens: Float[Tensor, "batch tokens dim"]) -> tuple[Heads, Heads, Heads]:
+    """Queries, keys and values that a layer makes of tokens."""
+    attention, (batch, count, _) = layer.self_attn, tokens.shape
+    made = functional.linear(layer.norm1(tokens), attention.in_proj_weight, attention.in_proj_bias)
+    q, k, v = made.view(batch, count, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+    return q, k, v
+
+
+def _updated(
+    layer: Any,
+    tokens: Float[Tensor, "batch asking dim"],
+    q: Float[Tensor, "batch heads asking size"],
+    k: Heads,
+    v: Heads,
+) -> Float[Tensor, "batch asking dim"]:
+    """What a layer in evaluation mode makes of the tokens that ask ``q``; torch does all tokens or none."""
+    attended = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    tokens = tokens + layer.self_attn.out_proj(attended)
+    updated: Tensor = tokens + layer.linear2(layer.activation(layer.linear1(layer.norm2(tokens))))
+    return updated
 
 
 def _two_layers(inputs: int, outputs: int) -> nn.Module:

@@ -240,6 +240,10 @@ class Guided:
         self.first = torch.full((len(branches),), first)
         self.real = real.expand(len(branches), -1)
 
+    def embed(self, steps: Int[Tensor, " steps"]) -> Int[Tensor, " steps"]:
+        """The diffusion steps as they are: the network needs their levels, too."""
+        return steps
+
     def listen(self, speech: Float[Tensor, "1 frames features"]) -> Float[Tensor, "branches frames dim"]:
         """The speech as every branch hears it. The previous frames' is heard by all."""
         heard = self.network.listen(speech)
@@ -252,7 +256,8 @@ class Guided:
         step: Int[Tensor, " 1"],
         heard: Float[Tensor, "branches frames dim"],
         given: Bool[Tensor, "1 frames"],
-    ) -> Float[Tensor, "1 frames columns"]:
+        since: int = 0,
+    ) -> Float[Tensor, "1 asked columns"]:
         """The guided estimate."""
         count = len(self.weights)
         estimates = self.network(
@@ -260,4 +265,4 @@ class Guided:
         )
         if self.threshold is not None:
             estimates = dynamic_threshold(estimates, *self.threshold)
-        return weighted_sum(estimates.split(1), self.weights).clamp(-self.bound, self.bound)
+        return weighted_sum(estimates[:, since:].split(1), self.weights).clamp(-self.bound, self.bound)

@@ -68,7 +68,7 @@ class FD2Talk(MotionMethod[FD2TalkConfig]):
         estimates = []
         for i, (network, columns) in enumerate(self.parts):
             x_t = drawn.noised(x0[..., columns], i, columns.start)
-            estimates.append(network(x_t, drawn.steps[:, i], network.listen(heard_speech), drawn.given))
+            estimates.append(network(x_t, network.embed(drawn.steps[:, i]), network.listen(heard_speech), drawn.given))
         pose_mask = mask if pose_mask is None else pose_mask
         return first_stage_losses(
             x0, torch.cat(estimates, -1), mask, pose_mask, config=self.config, normalizer=units, expert=expert,

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from declaim.methods.fd2talk.config import DenoiserConfig
 from declaim.nn.attention import Offer
-from declaim.nn.embeddings import StepEmbedding, sinusoid
+from declaim.nn.embeddings import StepEmbedding, places
 from declaim.nn.transformer import CrossBlock
 
 
@@ -56,6 +56,13 @@ class MotionDenoiser(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.leave = nn.Linear(dim, columns)
 
+    def embed(self, steps: Int[Tensor, " batch"]) -> Float[Tensor, "batch places dim"]:
+        """The step's half of tau(c), and what it adds to what each layer gathers from the speech's half."""
+        half = functional.linear(self.step(steps), self.condition.weight[:, self.step.dim :])
+        return torch.stack(
+            [half, *(cast("CrossBlock", block).cross_attention.shared(half) for block in self.blocks)], 1
+        )
+
     def listen(self, speech: Float[Tensor, "batch frames features"]) -> Heard:
         """The speech's half of tau(c): it does not depend on the step, so a sampler makes it once."""
         spoken = functional.linear(self.speech(speech), self.condition.weight[:, : self.step.dim], self.condition.bias)
@@ -64,27 +71,29 @@ class MotionDenoiser(nn.Module):
     def forward(
         self,
         x_t: Float[Tensor, "batch frames columns"],
-        step: Int[Tensor, " batch"],
+        step: Float[Tensor, "batch places dim"],
         heard: Heard,
         given: Bool[Tensor, "batch frames"],
-    ) -> Float[Tensor, "batch frames columns"]:
+        since: int = 0,
+    ) -> Float[Tensor, "batch asked columns"]:
         """Estimate the clean motion.
 
         Args:
             x_t: noisy motion; clean where ``given``.
-            step: diffusion step of each sequence.
+            step: what `embed` made of each sequence's diffusion step.
             heard: what `listen` made of the speech.
             given: True in the prefix.
+            since: first frame whose estimate is asked for.
         """
-        embedded = functional.linear(self.step(step), self.condition.weight[:, self.step.dim :])
+        embedded, *added = step.unbind(1)
         x = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1))
         # Deviation: without absolute places the speech of the same frame is also added to the input; with minutes of
         # footage the network learns the lips sooner from it than through attention alone.
-        if self.absolute:
-            x = x + sinusoid(torch.arange(x.shape[1], dtype=torch.float32, device=x.device), x.shape[2])
-        else:
-            x = x + heard.condition + embedded[:, None]
-        for block, offer in zip(self.blocks, heard.offers, strict=True):
-            x = block(x, offer, embedded)
+        x = x + (places(*x.shape[1:], x.device) if self.absolute else heard.condition + embedded[:, None])
+        *before, last = zip(self.blocks, heard.offers, added, strict=True)
+        for block, offer, more in before:
+            x = block(x, offer, more)
+        block, offer, more = last
+        x = block(x, offer, more, since)
         estimate: Tensor = self.leave(self.norm(x))
         return estimate

@@ -140,7 +140,7 @@ class SDM(MotionMethod[SDMConfig]):
             losses["ind"] = INDEPENDENCE[config.independence](guess.rhythm_latent, guess.pose_latent, after[0])
         drawn = draw((len(x0), x0.shape[1], x0.shape[2]), config, self.schedule, x0.device, seeds=seeds)
         branches = self.denoiser.listen(guess.condition(known).detach())
-        estimate = self.denoiser(drawn.noised(x0), drawn.steps[:, 0], branches, drawn.given)
+        estimate = self.denoiser(drawn.noised(x0), self.denoiser.embed(drawn.steps[:, 0]), branches, drawn.given)
         of_guess = self._motion_losses(clean, guess.motion, after, units)
         refined = self._motion_losses(x0, estimate, masks, units)
         losses |= {name: of_guess[name] + refined[name] for name in refined}

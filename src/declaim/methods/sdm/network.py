@@ -128,6 +128,11 @@ class ShallowDenoiser(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.leave = nn.Linear(dim, columns)
 
+    def embed(self, steps: Int[Tensor, " batch"]) -> Float[Tensor, "batch dim"]:
+        """The diffusion step's embedding."""
+        embedded: Tensor = self.step(steps)
+        return embedded
+
     def listen(self, branches: Float[Tensor, "batch frames both"]) -> Float[Tensor, "batch frames dim"]:
         """The two branches' motion side by side, as hidden states: they do not depend on the step."""
         heard: Tensor = self.path(branches)
@@ -136,22 +141,26 @@ class ShallowDenoiser(nn.Module):
     def forward(
         self,
         x_t: Float[Tensor, "batch frames columns"],
-        step: Int[Tensor, " batch"],
+        step: Float[Tensor, "batch dim"],
         heard: Float[Tensor, "batch frames dim"],
         given: Bool[Tensor, "batch frames"],
-    ) -> Float[Tensor, "batch frames columns"]:
+        since: int = 0,
+    ) -> Float[Tensor, "batch asked columns"]:
         """Estimate the clean motion.
 
         Args:
             x_t: noisy motion; clean where ``given``.
-            step: diffusion step of each sequence.
+            step: what `embed` made of each sequence's diffusion step.
             heard: what `listen` made of the branches' motion.
             given: True in the prefix.
+            since: first frame whose estimate is asked for.
         """
-        condition = heard + self.step(step)[:, None]
+        condition = heard + step[:, None]
         x = self.enter(torch.cat([x_t, given[..., None].to(x_t.dtype)], -1)) + condition
-        for block in self.blocks:
+        *before, last = self.blocks
+        for block in before:
             x = block(x, condition)
+        x = last(x, condition, since=since)
         estimate: Tensor = self.leave(self.norm(x))
         return estimate
 
