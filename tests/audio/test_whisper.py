@@ -8,6 +8,7 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder as Refer
 
 from declaim.audio.ctranslate2 import read_model
 from declaim.audio.mel import log_mel, mel_filters
+from declaim.audio.threads import Threads
 from declaim.audio.whisper import WhisperEncoder, load_encoder
 from declaim.errors import CheckpointError
 
@@ -38,6 +39,15 @@ def reference_state(ours):
             parts |= {f"{theirs}.weight": module.weight, f"{theirs}.bias": module.bias}
         state |= {f"layers.{i}.{name}": value for name, value in parts.items()}
     return state
+
+
+@pytest.mark.parametrize("wanted", [None, 30])
+def test_two_threads_give_what_one_gives(wanted):
+    torch.manual_seed(0)
+    network, mel = WhisperEncoder(dim=64, heads=1, layers=2, mels=80, steps=50).eval(), torch.randn(1, 80, 100)
+    with torch.inference_mode(), Threads(second=True) as threads:
+        for one, two in zip(network(mel, 2, wanted), network(mel, 2, wanted, threads), strict=True):
+            torch.testing.assert_close(two, one, atol=1e-5, rtol=1e-5)
 
 
 def test_encoder_equals_transformers():

@@ -25,6 +25,18 @@ def test_the_same_items_in_order_made_one_ahead_in_another_thread():
     assert all(thread is not threading.main_thread() for _, thread in made)
 
 
+def test_the_first_item_is_made_before_it_is_asked_for():
+    begun = threading.Event()
+
+    def items():
+        begun.set()
+        yield 1
+
+    ahead = one_ahead(items())
+    assert begun.wait(10)
+    assert list(ahead) == [1]
+
+
 def test_what_making_raises_comes_through_in_its_place():
     def items():
         yield 1

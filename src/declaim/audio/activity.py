@@ -87,12 +87,12 @@ class ActivityMeter:
         self._levels, self._first = self._levels[first - self._first :].clone(), first
 
     def _thresholds(self, begin: int, end: int) -> Float[Tensor, " frames"]:
-        found = []
+        found, shares = [], torch.tensor([0.1, 0.95])
         aligned = begin - begin % _EVERY
         for start in range(aligned, end, _EVERY):
             lower = max(start - AROUND_FRAMES, 0)
             around = self._levels[lower - self._first : start + AROUND_FRAMES - self._first].flatten()
-            quiet, loud = float(torch.quantile(around, 0.1)), float(torch.quantile(around, 0.95))
+            quiet, loud = torch.quantile(around, shares).tolist()
             level = min(max(quiet + ABOVE_QUIET_DB, loud - BELOW_LOUD_DB[1]), loud - BELOW_LOUD_DB[0])
             found.append(max(level, FLOOR_DB))
         return torch.tensor(found).repeat_interleave(_EVERY)[begin - aligned :][: end - begin]

@@ -13,6 +13,7 @@ from declaim.audio.arriving import ReadThrough
 from declaim.audio.mel import log_mel
 from declaim.audio.pieces import PIECE, EncodePiece, Sound, crossfaded
 from declaim.audio.prosody import PROSODY_DIM, prosody
+from declaim.audio.threads import Threads
 from declaim.audio.waveform import padded_to_frames
 from declaim.audio.whisper import WhisperEncoder, load_encoder
 from declaim.types import Spoken
@@ -75,11 +76,19 @@ class WhisperFeatures(PiecewiseEncoder):
         path = assets.locate(self.name) if self.folder is None else self.folder
         return load_encoder(path / "model.bin" if path.is_dir() else path)
 
+    def piece_encoder(self, sound: Sound) -> EncodePiece:
+        """See `PiecewiseEncoder.piece_encoder`. A speech's first piece is waited for, so that two threads make it."""
+        return lambda start, stop: self._piece(sound(start, stop), stop - start, awaited=start == 0)
+
     @torch.inference_mode()
-    def _piece(self, samples: Float[Tensor, " samples"], n_frames: int) -> Float[Tensor, "frames dim"]:
-        mel = log_mel(padded_to_frames(samples, PIECE))
-        states = self.network(mel[None], self.layer + 1, wanted=2 * n_frames)[-1][0]
-        return torch.cat([states.reshape(n_frames, -1), prosody(padded_to_frames(samples, n_frames))], dim=1).clone()
+    def _piece(
+        self, samples: Float[Tensor, " samples"], n_frames: int, *, awaited: bool = False
+    ) -> Float[Tensor, "frames dim"]:
+        with Threads(second=awaited and torch.get_num_threads() == 1) as threads:
+            loudness = threads.beside(prosody, padded_to_frames(samples, n_frames))
+            mel = log_mel(padded_to_frames(samples, PIECE))
+            states = self.network(mel[None], self.layer + 1, wanted=2 * n_frames, threads=threads)[-1][0]
+            return torch.cat([states.reshape(n_frames, -1), loudness()], dim=1).clone()
 
 
 class WhisperTinyEncoder(WhisperFeatures):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from declaim.audio.ctranslate2 import read_model
+from declaim.audio.threads import ALONE, Threads
 from declaim.errors import CheckpointError
 
 N_STEPS = 1500
@@ -30,15 +31,22 @@ class WhisperLayer(nn.Module):
         self.up = nn.Linear(dim, 4 * dim)
         self.down = nn.Linear(4 * dim, dim)
 
-    def forward(self, x: Float[Tensor, "batch steps dim"], wanted: int) -> Float[Tensor, "batch wanted dim"]:
+    def forward(
+        self, x: Float[Tensor, "batch steps dim"], wanted: int, threads: Threads = ALONE
+    ) -> Float[Tensor, "batch wanted dim"]:
         """Mix the steps with each other, then transform each on its own, the first ``wanted`` of them."""
         batch, steps, dim = x.shape
-        qkv = self.qkv(self.attention_norm(x)).view(batch, steps, 3, self.heads, dim // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(q[:, :, :wanted], k, v).transpose(1, 2).flatten(2)
-        x = x[:, :wanted] + self.out(attended)
-        transformed: Tensor = x + self.down(functional.gelu(self.up(self.mlp_norm(x))))
-        return transformed
+        qkv = threads.halved(lambda rows: self.qkv(self.attention_norm(rows)), x)
+        q, k, v = qkv.view(batch, steps, 3, self.heads, dim // self.heads).unbind(2)
+        k, v = k.transpose(1, 2), v.transpose(1, 2)
+
+        def transformed(x: Tensor, q: Tensor) -> Tensor:
+            attended = functional.scaled_dot_product_attention(q.transpose(1, 2), k, v).transpose(1, 2).flatten(2)
+            x = x + self.out(attended)
+            result: Tensor = x + self.down(functional.gelu(self.up(self.mlp_norm(x))))
+            return result
+
+        return threads.halved(transformed, x[:, :wanted], q[:, :wanted])
 
 
 class WhisperEncoder(nn.Module):
@@ -62,7 +70,11 @@ class WhisperEncoder(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(
-        self, mel: Float[Tensor, "batch mels columns"], layers: int | None = None, wanted: int | None = None
+        self,
+        mel: Float[Tensor, "batch mels columns"],
+        layers: int | None = None,
+        wanted: int | None = None,
+        threads: Threads = ALONE,
     ) -> list[Float[Tensor, "batch _ dim"]]:
         """The output of the first ``layers`` layers (all by default); the very last is normalised for the decoder.
 
@@ -72,7 +84,7 @@ class WhisperEncoder(nn.Module):
         x = x + self.positions[: x.shape[1]]
         states, asked = [], list(self.layers)[:layers]
         for layer in asked:
-            x = layer(x, x.shape[1] if wanted is None or layer is not asked[-1] else wanted)
+            x = layer(x, x.shape[1] if wanted is None or layer is not asked[-1] else wanted, threads)
             states.append(x)
         if len(states) == len(self.layers):
             states[-1] = self.norm(states[-1])

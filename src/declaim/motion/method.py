@@ -143,10 +143,10 @@ class MotionMethod(nn.Module, Generic[ConfigT]):
             ConfigError: an option is out of range.
         """
         encoder: Any = self.encoder
-        blocks = encoder.stream(speech) if hasattr(encoder, "stream") else iter([encoder.encode(speech)])
+        blocks = one_ahead(encoder.stream(speech) if hasattr(encoder, "stream") else iter([encoder.encode(speech)]))
         return self.generate_from_features(
-            one_ahead(blocks), speech.n_frames, active=speech_activity(speech), seed=seed, steps=steps,
-            pose_scale=pose_scale, expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
+            blocks, speech.n_frames, active=speech_activity(speech), seed=seed, steps=steps, pose_scale=pose_scale,
+            expression_scale=expression_scale, blink_scale=blink_scale, on_step=on_step,
         )  # fmt: skip
 
     def generate_from_features(
