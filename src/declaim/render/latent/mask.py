@@ -32,7 +32,7 @@ def region_mask(points: Float[np.ndarray, "points 2"], side: int, region: Region
     cv2.fillConvexPoly(mask, hull, 255)
     grown, soft = round(GROWN[region] * side), max(round(SOFT * side), 1)
     mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grown + 1, 2 * grown + 1)))
-    edge = 2 * soft
+    edge = 3 * soft
     mask[:edge], mask[-edge:], mask[:, :edge], mask[:, -edge:] = 0, 0, 0, 0
     blurred = cv2.GaussianBlur(mask.astype(np.float32) / 255.0, (4 * soft + 1, 4 * soft + 1), soft)
     return np.asarray(blurred)

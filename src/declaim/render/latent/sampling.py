@@ -5,7 +5,7 @@ All frames of a clip share one noise, so that nothing flickers that the conditio
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from declaim.diffusion.noise import frame_noise
 from declaim.diffusion.samplers import sample_ddim, sample_dpmpp
@@ -13,7 +13,7 @@ from declaim.diffusion.schedule import Schedule, make_schedule, spaced_steps
 from declaim.diffusion.shallow import shallow_schedule, shallow_start
 from declaim.errors import ConfigError
 from declaim.render.latent.config import LatentConfig
-from declaim.render.latent.unet import Conditions, DiffusionUNet
+from declaim.render.latent.unet import Conditions
 
 
 class FrameSampler:
@@ -21,13 +21,13 @@ class FrameSampler:
 
     Args:
         config: of the process.
-        unet: the denoiser.
+        unet: the denoiser: `DiffusionUNet`, or what is called like it.
 
     Raises:
         ConfigError: more steps than the process has.
     """
 
-    def __init__(self, config: LatentConfig, unet: DiffusionUNet) -> None:
+    def __init__(self, config: LatentConfig, unet: nn.Module) -> None:
         self.config, self.unet = config, unet
         self.schedule: Schedule = make_schedule(config.schedule, config.diffusion_steps)
         part = self.schedule if config.start is None else shallow_schedule(self.schedule, config.start)

@@ -1,0 +1,143 @@
+"""Whole frames of the latent renderer; what all renderers keep to is in test_renderer_contract.py."""
+
+import numpy as np
+import pytest
+import torch
+
+from declaim.errors import CapacityError, ConfigError, DeclaimWarning
+from declaim.render.cutout import HeadSquare
+from declaim.render.latent import LatentNetworks, LatentRenderer, LatentRendererConfig
+from declaim.render.latent.config import LatentConfig, tiny
+from declaim.render.latent.mask import add_back, matched, region_mask
+from declaim.render.mesh import MeshRenderer
+
+
+@pytest.fixture(scope="module")
+def networks() -> LatentNetworks:
+    torch.manual_seed(0)
+    made = LatentNetworks(tiny())
+    torch.nn.init.normal_(made.unet.exit.weight, std=0.3)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def lively(motion_of, jaw_open):
+    return motion_of(torch.linspace(0, 1, 5)[:, None] * jaw_open)
+
+
+def drawn(networks, portrait, motion, **settings):
+    renderer = LatentRenderer(LatentRendererConfig(**settings), networks=networks)
+    return np.concatenate([run.images for run in renderer.render(portrait, motion)])
+
+
+def mesh(portrait, motion):
+    return np.concatenate([run.images for run in MeshRenderer().render(portrait, motion)])
+
+
+def test_an_untrained_network_shows_the_mesh_renderers_frames(portrait, lively):
+    assert (drawn(LatentNetworks(tiny()), portrait, lively) == mesh(portrait, lively)).all()
+
+
+def test_the_face_alone_is_redrawn(networks, portrait, lively):
+    guide = mesh(portrait, lively)
+    for region in ("face", "mouth"):
+        images = drawn(networks, portrait, lively, region=region)
+        different = (images != guide).any((0, 3))
+        assert different.any()
+        points = portrait.landmarks[:, :2].numpy()
+        (left, top), (right, bottom) = points.min(0) - 60, points.max(0) + 60
+        rows, columns = np.nonzero(different)
+        assert left < columns.min()
+        assert columns.max() < right
+        assert top < rows.min()
+        assert rows.max() < bottom
+    assert different.mean() < 0.2
+
+
+def test_pictures_do_not_depend_on_runs_or_batches(networks, portrait, lively):
+    whole = drawn(networks, portrait, lively)
+    assert (drawn(networks, portrait, lively, frames_per_run=2) == whole).all()
+    apart = np.abs(drawn(networks, portrait, lively, batch=3).astype(int) - whole)
+    assert apart.max() <= 1  # products of other sizes are rounded otherwise
+    assert (drawn(networks, portrait, lively, seed=1) != whole).any()
+
+
+def test_a_batch_that_does_not_fit_is_halved(networks, portrait, lively, monkeypatch):
+    whole, draw, tried = drawn(networks, portrait, lively), networks.unet.forward, []
+
+    def cramped(latent, *others):
+        tried.append(len(latent))
+        if len(latent) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return draw(latent, *others)
+
+    monkeypatch.setattr(networks.unet, "forward", cramped)
+    with pytest.warns(DeclaimWarning, match="frames at once do not fit") as told:
+        images = drawn(networks, portrait, lively, batch=4)
+    assert (images == whole).all()
+    assert [str(w.message) for w in told] == [
+        "4 frames at once do not fit into memory; going on with 2",
+        "2 frames at once do not fit into memory; going on with 1",
+    ]
+    assert set(tried[2:]) == {1}
+    monkeypatch.setattr(networks.unet, "forward", lambda *_: torch.zeros(1).view(2))
+    with pytest.raises(RuntimeError, match="shape"):
+        drawn(networks, portrait, lively)
+
+
+def test_one_frame_that_does_not_fit_is_an_error(networks, portrait, lively, monkeypatch):
+    def cramped(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(networks.unet, "forward", cramped)
+    with pytest.raises(CapacityError, match="one frame"):
+        drawn(networks, portrait, lively)
+
+
+def test_settings_change_the_weights_process(networks, portrait, lively, monkeypatch):
+    whole = drawn(networks, portrait, lively)
+    assert (drawn(networks, portrait, lively, start=20, sampling_steps=2) == whole).all()
+    assert (drawn(networks, portrait, lively, start=40, sampling_steps=3) != whole).any()
+    with pytest.raises(ConfigError, match="less than diffusion_steps"):
+        drawn(networks, portrait, lively, start=50)
+
+
+def test_the_papers_form_draws_from_noise_without_a_guide(portrait, lively):
+    torch.manual_seed(0)
+    config = tiny().model_dump()
+    config |= {"unet": {**config["unet"], "guide": False}, "start": None, "detail": False}
+    unguided = LatentNetworks(LatentConfig.model_validate(config))
+    assert (drawn(unguided, portrait, lively) != mesh(portrait, lively)).any()
+
+
+def test_masks_are_soft_and_end_inside_the_square():
+    angle = np.linspace(0, 6.28, 478)
+    points = np.stack([80 + 60 * np.cos(angle), 64 + 40 * np.sin(angle)], 1)
+    mask = region_mask(points, 128, "face")
+    assert mask[64, 64] == pytest.approx(1.0)
+    assert mask.min() == 0.0
+    assert not mask[:, -3:].any()
+    assert float(np.abs(np.diff(mask, axis=0)).max()) < 0.3
+    assert not region_mask(points + 1e6, 128, "mouth").any()
+
+
+def test_squares_are_brought_to_the_guides_colour():
+    mask = np.full((1, 16, 16), 0.5, np.float32)
+    guide = np.full((1, 16, 16, 3), 100, np.uint8)
+    square = np.full((1, 16, 16, 3), 90.0, np.float32)
+    square[..., 0] = 120
+    assert (matched(square, guide, mask) == 100).all()
+
+
+def test_changes_are_added_where_they_belong():
+    frames = np.full((1, 40, 40, 3), 100, np.uint8)
+    change = np.zeros((1, 8, 8, 3), np.float32)
+    change[0, :, :4] = 50
+    add_back(HeadSquare(-16.0, 8.0, 32.0), frames, change)
+    assert (frames[0, 8:, 2:] == 100).sum() > 0
+    assert (frames[0, 8:, 4:] == 100).all()  # the changed half lies left of the picture, but for the soft middle
+    frames[:] = 100
+    add_back(HeadSquare(0.0, 0.0, 16.0), frames, change)
+    assert (frames[0, :16, :6] == 150).all()
+    assert (frames[0, :, 16:] == 100).all()
+    add_back(HeadSquare(100.0, 0.0, 16.0), frames, change)  # outside
