@@ -134,16 +134,27 @@ class GaussianEstimate(nn.Module):
             size: amplitudes.
             first: windows about whose previous frames nothing is known.
         """
-        on, start = self._bases(x_t.shape[1])
-        choose = first[:, None, None, None]
-        mean_of, vectors = (torch.where(choose, b, a) for a, b in zip(on[:2], start[:2], strict=True))
-        values = torch.where(first[:, None, None], start.values, on.values)
-        previous, noisy = x_t[:, : self.prefix], x_t[:, self.prefix :]
-        mean = (mean_of @ previous.mT[..., None])[..., 0]
-        left = level[:, None, None]
-        variance = size.square()[..., None] * values
-        total = left * variance + 1.0 - left
-        seen = vectors.mT @ (noisy.mT - left.sqrt() * mean)[..., None]
-        mean = mean + (vectors @ (left.sqrt() * variance / total * seen[..., 0])[..., None])[..., 0]
-        doubt = (vectors.square() @ ((1.0 - left) * variance / total)[..., None])[..., 0].sqrt()
-        return torch.cat([previous, mean.mT], 1), torch.cat([torch.zeros_like(previous), doubt.mT], 1)
+        means, doubts = torch.empty_like(x_t), torch.empty_like(x_t)
+        for given, rows in zip(self._bases(x_t.shape[1]), (~first, first), strict=True):
+            if bool(rows.any()):
+                means[rows], doubts[rows] = self._estimate(given, x_t[rows], level[rows], size[rows])
+        return means, doubts
+
+    def _estimate(
+        self,
+        given: Basis,
+        x_t: Float[Tensor, "batch frames columns"],
+        level: Float[Tensor, " batch"],
+        size: Float[Tensor, "batch columns"],
+    ) -> tuple[Float[Tensor, "batch frames columns"], Float[Tensor, "batch frames columns"]]:
+        columns_first = x_t.permute(2, 1, 0)
+        previous, noisy = columns_first[:, : self.prefix], columns_first[:, self.prefix :]
+        mean = given.mean @ previous
+        variance = size.square().T[:, None] * given.values[..., None]
+        total = level * variance + 1.0 - level
+        seen = given.vectors.mT @ (noisy - level.sqrt() * mean)
+        mean = mean + given.vectors @ (level.sqrt() * variance / total * seen)
+        doubt = (given.vectors.square() @ ((1.0 - level) * variance / total)).sqrt()
+        nothing = torch.zeros_like(previous)
+        whole = torch.cat([previous, mean], 1), torch.cat([nothing, doubt], 1)
+        return whole[0].permute(2, 1, 0), whole[1].permute(2, 1, 0)
