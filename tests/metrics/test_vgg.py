@@ -61,6 +61,16 @@ def test_features_are_those_of_a_trained_network(network, face):
         network.pooled(face[None, :20, :20])
 
 
+@needs_network
+def test_maps_are_the_same_features_with_gradients(network, face):
+    pictures = (torch.from_numpy(face[None]).permute(0, 3, 1, 2) / 127.5 - 1).requires_grad_()
+    maps = network.maps(pictures, 2)
+    for found, block in zip(maps, network.appearance(face[None]).blocks[:2], strict=True):
+        torch.testing.assert_close(found, block * block.shape[1] ** 0.5, atol=1e-4, rtol=1e-3)
+    maps[-1].square().sum().backward()
+    assert pictures.grad is not None
+
+
 def test_other_files_and_a_missing_package_are_one_sentence(tmp_path, without_package):
     pytest.importorskip("h5py")
     (tmp_path / "x.h5").write_bytes(b"no hdf5")

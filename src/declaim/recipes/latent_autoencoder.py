@@ -156,18 +156,16 @@ class AutoencoderTask:
         save_autoencoder(module, folder, text)
 
 
+TRAIN = TrainConfig(steps=2000, batch_size=16, learning_rate=1e-3, weight_decay=0.0, ema=0.995, validate_every=250)
+
+
 class AutoencoderRecipe:
     """Registered as ``latent-autoencoder``."""
 
     name = "latent-autoencoder"
     presets: Mapping[str, AutoencoderSettings] = {
-        "default": AutoencoderSettings(
-            train=TrainConfig(
-                steps=1500, batch_size=16, learning_rate=1e-3, weight_decay=0.0, ema=0.995, validate_every=250
-            ),
-            network=default().autoencoder,
-            data=PairsData(hold_out=HELD_OUT),
-        ),
+        "default": AutoencoderSettings(train=TRAIN, network=default().autoencoder),
+        "held-out": AutoencoderSettings(train=TRAIN, network=default().autoencoder, data=PairsData(hold_out=HELD_OUT)),
         "paper": AutoencoderSettings(
             train=TrainConfig(
                 steps=100_000, batch_size=32, learning_rate=1e-4, weight_decay=0.0, validate_every=2000, save_every=2000
