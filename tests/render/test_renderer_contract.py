@@ -10,6 +10,8 @@ from declaim.errors import ConfigError
 from declaim.registry import RENDERERS, registered, resolve
 from declaim.render.latent import LatentNetworks, LatentRenderer, LatentRendererConfig
 from declaim.render.latent.config import tiny
+from declaim.render.mouth import MouthNetwork, MouthRenderer, MouthRendererConfig
+from declaim.render.mouth.config import tiny as tiny_mouth
 from declaim.types import Motion, Portrait
 
 
@@ -21,7 +23,15 @@ def untrained_latent_renderer() -> LatentRenderer:
     return LatentRenderer(LatentRendererConfig(frames_per_run=7), networks=networks)
 
 
-UNTRAINED = {"latent, untrained": untrained_latent_renderer}
+def untrained_mouth_renderer() -> MouthRenderer:
+    """Likewise."""
+    torch.manual_seed(0)
+    network = MouthNetwork(tiny_mouth())
+    torch.nn.init.normal_(network.leave.weight, std=0.1)
+    return MouthRenderer(MouthRendererConfig(frames_per_run=7), network=network)
+
+
+UNTRAINED = {"latent, untrained": untrained_latent_renderer, "mouth, untrained": untrained_mouth_renderer}
 
 
 @pytest.fixture(params=[*sorted(registered(RENDERERS, kind="renderer")), *UNTRAINED])

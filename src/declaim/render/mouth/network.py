@@ -33,6 +33,8 @@ from declaim.render.mouth.config import MouthNetworkConfig
 
 KIND = "mouth renderer"
 SHIPPED = "mouth-renderer"
+BLUR = 9
+"""Pixels over which what is erased of the guide is averaged: teeth of the mesh renderer go, their colour stays."""
 FARTHEST = 6.0
 """Coefficients are cut at this: wilder ones were never seen."""
 
@@ -122,9 +124,9 @@ class MouthNetwork(nn.Module):
             for size, count in zip(sizes[:-1], config.blocks, strict=False)
         )
         self.leave = nn.Conv2d(sizes[0], 16, 3, padding=1)
-        with torch.no_grad():
-            self.leave.weight[:12] = 0  # the residual's; the mask starts as it comes
-            self.leave.bias[:12] = 0  # type: ignore[index]
+        nn.init.zeros_(self.leave.weight)
+        assert self.leave.bias is not None
+        nn.init.zeros_(self.leave.bias)
         self.register_buffer("window", window(config), persistent=False)
 
     def look(self, portrait: Float[Tensor, "n 3 side side"]) -> list[Tensor]:
@@ -157,8 +159,9 @@ class MouthNetwork(nn.Module):
             for block in self.levels[number].children():
                 x = block(x, told)
         out = self.leave(functional.silu(x))
-        residual, mask = functional.pixel_shuffle(out[:, :12], 2), functional.pixel_shuffle(out[:, 12:], 2)
-        return self.window * torch.sigmoid(mask) * residual
+        added, erased = functional.pixel_shuffle(out[:, :12], 2), functional.pixel_shuffle(out[:, 12:], 2)
+        blurred = functional.avg_pool2d(guide, BLUR, 1, BLUR // 2, count_include_pad=False)
+        return self.window * (added + torch.tanh(erased) * (blurred - guide))
 
     def forward(
         self,
