@@ -16,7 +16,8 @@ class Threads:
     """
 
     def __init__(self, *, second: bool) -> None:
-        self._second = ThreadPoolExecutor(1, "declaim-second") if second else None
+        # A thread takes over torch's number of threads when it asks for it; until then MKL uses all cores.
+        self._second = ThreadPoolExecutor(1, "declaim-second", torch.get_num_threads) if second else None
 
     def __enter__(self) -> "Threads":
         return self

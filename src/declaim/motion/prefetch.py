@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import torch
+
 Item = TypeVar("Item")
 _END = object()
 
@@ -13,7 +15,8 @@ def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
 
     What making an item raises, is raised where that item would have come.
     """
-    source, thread = iter(items), ThreadPoolExecutor(1, "declaim-ahead")
+    # A thread takes over torch's number of threads when it asks for it; until then MKL uses all cores.
+    source, thread = iter(items), ThreadPoolExecutor(1, "declaim-ahead", torch.get_num_threads)
     return _handed_on(source, thread, thread.submit(next, source, _END))
 
 
