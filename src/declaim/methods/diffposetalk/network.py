@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from declaim.diffusion.guidance import dynamic_threshold, weighted_sum
 from declaim.diffusion.schedule import make_schedule
+from declaim.face.layouts import N_EXPRESSION
 from declaim.methods.diffposetalk.config import DenoiserConfig, DiffPoseTalkConfig, StyleConfig
 from declaim.methods.diffposetalk.smoothness import GaussianEstimate
 from declaim.nn.attention import alignment_mask
@@ -68,7 +69,9 @@ class StyleDenoiser(nn.Module):
             self.amplitude = nn.Linear(config.style.dim, columns)
             nn.init.zeros_(self.amplitude.weight)
             nn.init.zeros_(self.amplitude.bias)
-        self.gaussian = GaussianEstimate(columns, config.frames, config.prefix) if sizes.skip == "smooth" else None
+        self.gaussian = None
+        if sizes.skip == "smooth":
+            self.gaussian = GaussianEstimate(columns, config.frames, config.prefix, slice(N_EXPRESSION, columns))
 
     def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
         """The speech path alone: it does not depend on the step, so a sampler runs it once."""
@@ -131,8 +134,8 @@ class StyleDenoiser(nn.Module):
         """
         size = (MOST_LOG_AMPLITUDE * torch.tanh(self.amplitude(style) / MOST_LOG_AMPLITUDE)).exp()
         if self.gaussian is not None:
-            mean, doubt = self.gaussian(x_t, self.levels[step], size, first)
-            return mean + doubt * estimate
+            whole: Tensor = self.gaussian(estimate, x_t, self.levels[step], size, first)
+            return whole
         level, size = self.levels[step][:, None, None].expand(-1, x_t.shape[1], 1).clone(), size[:, None]
         level[:, : self.prefix] = 1.0
         variance = level * size.square() + 1.0 - level

@@ -6,7 +6,8 @@
 Column by column, with the autocorrelation r of people's motion and an amplitude s of the style's. Clean frames given
 the previous ones have the mean m and the covariance s^2 U diag(lambda) U^T, which no diffusion step changes. Given the
 noisy frames, too, their mean is two small products: m + U g U^T (x_t - sqrt(level) m), g = sqrt(level) s^2 lambda / v
-with v = level s^2 lambda + 1 - level (the Wiener filter).
+with v = level s^2 lambda + 1 - level (the Wiener filter). What is left in doubt has the variances
+(1 - level) s^2 lambda / v along U: a network need only say where within them the truth lies.
 """
 
 from typing import NamedTuple
@@ -15,8 +16,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-FLOOR = 0.01
-"""Share of the variance that no other frame tells of: what trackers add to every frame."""
+FLOOR = 1e-4
+"""Least share of the variance that no other frame tells of: with 1 %, heads tremble at twice people's speed."""
 
 
 class Basis(NamedTuple):
@@ -33,15 +34,15 @@ class Basis(NamedTuple):
     values: Float[Tensor, "columns new"]
 
 
-def basis(autocorrelation: Float[Tensor, "columns frames"], prefix: int, *, first: bool) -> Basis:
+def basis(variogram: Float[Tensor, "columns frames"], prefix: int, *, first: bool) -> Basis:
     """What does not depend on noise and amplitude.
 
     Args:
-        autocorrelation: of every column over a window; 1 at first.
+        variogram: 1 - r of every column over a window.
         prefix: previous frames.
         first: nothing is known of them.
     """
-    r = autocorrelation.double()
+    r = 1.0 - variogram.double()
     frames = torch.arange(r.shape[1], device=r.device)
     whole = (1.0 - FLOOR) * r[:, (frames[:, None] - frames).abs()]
     whole = whole + FLOOR * torch.eye(len(frames), dtype=whole.dtype, device=r.device)
@@ -50,7 +51,7 @@ def basis(autocorrelation: Float[Tensor, "columns frames"], prefix: int, *, firs
     known, across, new = whole[:, :prefix, :prefix], whole[:, prefix:, :prefix], whole[:, prefix:, prefix:]
     mean = torch.zeros_like(across) if first else torch.linalg.solve(known, across.mT).mT
     values, vectors = torch.linalg.eigh(new - mean @ across.mT)
-    return Basis(mean.float(), vectors.float(), values.clamp(min=1e-4).float())
+    return Basis(mean.float(), vectors.float(), values.clamp(min=FLOOR / 2).float())
 
 
 def autocorrelation(
@@ -81,27 +82,29 @@ def _with_itself(rows: Float[Tensor, "frames columns"], size: int) -> Float[Tens
 
 
 class GaussianEstimate(nn.Module):
-    """Mean and spread of clean frames, given previous and noisy ones.
+    """The Gaussian mean of clean frames, given previous and noisy ones, and what a network adds to it.
 
     Args:
         columns: motion columns.
         frames: of a window with its prefix, at most.
         prefix: previous frames.
+        smooth: columns in which what the network adds is as smooth as what is in doubt: heads are heavy. Elsewhere it
+            is scaled frame by frame: lips can close at once.
     """
 
-    autocorrelation: Tensor
+    variogram: Tensor
 
-    def __init__(self, columns: int, frames: int, prefix: int) -> None:
+    def __init__(self, columns: int, frames: int, prefix: int, smooth: slice) -> None:
         super().__init__()
-        self.prefix = prefix
-        white = torch.zeros(columns, frames)
-        white[:, 0] = 1.0
-        self.register_buffer("autocorrelation", white)
+        self.prefix, self.smooth = prefix, smooth
+        white = torch.ones(columns, frames)
+        white[:, 0] = 0.0
+        self.register_buffer("variogram", white)  # 1 - r: small numbers keep their digits in half precision
         self._kept: tuple[tuple[int, torch.device], tuple[Basis, Basis]] | None = None
 
     def learn(self, found: Float[Tensor, "columns frames"]) -> None:
         """Take the `autocorrelation` that was measured, to the precision with which it will be saved."""
-        self.autocorrelation.copy_(found.half().float())
+        self.variogram.copy_((1.0 - found).half().float())
         self._kept = None
 
     def _load_from_state_dict(self, *arguments: object) -> None:
@@ -111,50 +114,55 @@ class GaussianEstimate(nn.Module):
     @torch.no_grad()
     def _bases(self, frames: int) -> tuple[Basis, Basis]:
         """For windows that go on, and for first ones."""
-        state = (frames, self.autocorrelation.device)
+        state = (frames, self.variogram.device)
         kept = self._kept
         if kept is None or kept[0] != state:
-            rows = self.autocorrelation[:, :frames]
+            rows = self.variogram[:, :frames]
             made = basis(rows, self.prefix, first=False), basis(rows, self.prefix, first=True)
             kept = self._kept = (state, made)
         return kept[1]
 
     def forward(
         self,
+        added: Float[Tensor, "batch frames columns"],
         x_t: Float[Tensor, "batch frames columns"],
         level: Float[Tensor, " batch"],
         size: Float[Tensor, "batch columns"],
         first: Bool[Tensor, " batch"],
-    ) -> tuple[Float[Tensor, "batch frames columns"], Float[Tensor, "batch frames columns"]]:
-        """Mean and standard deviation of the clean frames; previous ones are themselves, without a doubt.
+    ) -> Float[Tensor, "batch frames columns"]:
+        """Estimate of the clean frames; previous ones are themselves.
 
         Args:
+            added: what the network says about noisy frames, of unit size.
             x_t: previous frames, clean, and noisy ones.
             level: share of the signal's variance that is left.
             size: amplitudes.
             first: windows about whose previous frames nothing is known.
         """
-        means, doubts = torch.empty_like(x_t), torch.empty_like(x_t)
+        estimate = torch.empty_like(x_t)
         for given, rows in zip(self._bases(x_t.shape[1]), (~first, first), strict=True):
             if bool(rows.any()):
-                means[rows], doubts[rows] = self._estimate(given, x_t[rows], level[rows], size[rows])
-        return means, doubts
+                estimate[rows] = self._estimate(given, added[rows], x_t[rows], level[rows], size[rows])
+        return estimate
 
     def _estimate(
         self,
         given: Basis,
+        added: Float[Tensor, "batch frames columns"],
         x_t: Float[Tensor, "batch frames columns"],
         level: Float[Tensor, " batch"],
         size: Float[Tensor, "batch columns"],
-    ) -> tuple[Float[Tensor, "batch frames columns"], Float[Tensor, "batch frames columns"]]:
-        columns_first = x_t.permute(2, 1, 0)
+    ) -> Float[Tensor, "batch frames columns"]:
+        vectors, columns_first = given.vectors, x_t.permute(2, 1, 0)
         previous, noisy = columns_first[:, : self.prefix], columns_first[:, self.prefix :]
-        mean = given.mean @ previous
+        said = added.permute(2, 1, 0)[:, self.prefix :]
+        expected = given.mean @ previous
         variance = size.square().T[:, None] * given.values[..., None]
         total = level * variance + 1.0 - level
-        seen = given.vectors.mT @ (noisy - level.sqrt() * mean)
-        mean = mean + given.vectors @ (level.sqrt() * variance / total * seen)
-        doubt = (given.vectors.square() @ ((1.0 - level) * variance / total)).sqrt()
-        nothing = torch.zeros_like(previous)
-        whole = torch.cat([previous, mean], 1), torch.cat([nothing, doubt], 1)
-        return whole[0].permute(2, 1, 0), whole[1].permute(2, 1, 0)
+        doubt = (1.0 - level) * variance / total
+        along = level.sqrt() * variance / total * (vectors.mT @ (noisy - level.sqrt() * expected))
+        frame_by_frame = (vectors.square() @ doubt).sqrt() * said
+        smooth = self.smooth
+        along[smooth] = along[smooth] + doubt[smooth].sqrt() * (vectors[smooth].mT @ said[smooth])
+        frame_by_frame[smooth] = 0.0
+        return torch.cat([previous, expected + vectors @ along + frame_by_frame], 1).permute(2, 1, 0)
