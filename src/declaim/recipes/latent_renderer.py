@@ -25,6 +25,7 @@ from declaim.recipes.motion import HELD_OUT, TINY
 from declaim.recipes.pairs import PairChanges, PairSampler, PairsData, read_pairs, with_pictures
 from declaim.render.latent.autoencoder import Autoencoder, from_bytes, to_bytes
 from declaim.render.latent.config import LatentConfig, UNetConfig, default, paper, tiny
+from declaim.render.latent.mask import region_mask
 from declaim.render.latent.networks import TRAIN_AUTOENCODER, LatentNetworks, load_autoencoder
 from declaim.render.latent.objective import frame_loss
 from declaim.render.latent.sampling import FrameSampler
@@ -55,7 +56,7 @@ class LatentObjective(Section):
     shallow: float = Field(0.5, ge=0, le=1)
     """Share of the rows noised to no more than ``network.start``, where sampling happens; the others to any step."""
     # Deviation: the paper has no guide.
-    from_guide: float = Field(0.25, ge=0, le=1)
+    from_guide: float = Field(0.5, ge=0, le=1)
     """Share of the rows in which the guide, not the true frame, is noised to between half of ``network.start`` and all
     of it: what sampling begins with."""
     mouth: float = Field(4.0, ge=0)
@@ -144,7 +145,11 @@ class LatentTask:
 
     @torch.no_grad()
     def validate(self, module: nn.Module) -> dict[str, float]:
-        """On held-out speakers: errors of latents, PSNR in the square and inside the mouth; the guide's and its own."""
+        """On held-out speakers: errors of latents; PSNR in the square and inside the mouth, its own and the guide's.
+
+        ``unchanged`` is what the autoencoder alone makes of the guide, ``decoded`` the network without the guide's
+        detail.
+        """
         assert isinstance(module, LatentNetworks)
         if self._held is None:
             return {}
@@ -169,11 +174,16 @@ class LatentTask:
         if module.config.side != len(truth):
             return found
         shown = from_bytes(torch.from_numpy(pairs.guide[number])[None]).to(noise.device)
-        output = module.pictures(row["reference"], drawn, guide, shown if module.config.detail else None)
+        mask = region_mask(pairs.guide_points[number].numpy(), module.config.side, "lips")
+        lips = torch.from_numpy(mask)[None, None].to(noise.device)
+        output = module.pictures(row["reference"], drawn, guide, shown, lips)
         decoded = module.autoencoder.pictures(row["reference"], drawn)
         inside = opening(pairs.points[number].numpy()) > 0
         pictures = {"guide_psnr": pairs.guide[number]}
-        for name, picture in (("psnr", output), ("decoded_psnr", decoded)):
+        made = {"psnr": output, "decoded_psnr": decoded}
+        if guide is not None:  # what the autoencoder alone does to the guide
+            made["unchanged_psnr"] = module.pictures(row["reference"], guide, guide, shown, lips)
+        for name, picture in made.items():
             pictures[name] = to_bytes(picture)[0].cpu().numpy()
         for name, seen in pictures.items():
             found |= {name: psnr(seen, truth), f"mouth_{name}": psnr(seen[inside], truth[inside])}

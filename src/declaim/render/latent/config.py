@@ -82,12 +82,12 @@ class LatentConfig(_Section):
     """How the reverse process goes; without fresh noise either way."""
     sampling_steps: int = Field(3, gt=0)
     """Steps of the reverse process."""
-    start: int | None = Field(400, ge=0)
+    start: int | None = Field(250, ge=0)
     """Diffusion step to which the guide is noised and from which the reverse process starts; ``none`` starts from pure
     noise."""
     detail: bool = True
-    """Whether the guide's own pixels are shown, changed by the difference between what is decoded of the drawn latent
-    and of the guide's: what the autoencoder loses of the mesh renderer's frame is not lost."""
+    """Whether, outside the lips, the guide's own pixels are shown, changed by the difference between what is decoded of
+    the drawn latent and of the guide's: what the autoencoder loses of the mesh renderer's frame is not lost there."""
 
     @model_validator(mode="after")
     def _fits(self) -> "LatentConfig":

@@ -10,23 +10,26 @@ from declaim.face.layouts import LIPS_OUTER
 from declaim.render.cutout import HeadSquare
 
 Region = Literal["face", "mouth"]
+Lips = Literal["lips"]
 
-GROWN = {"face": 0.02, "mouth": 0.05}
+GROWN = {"face": 0.02, "mouth": 0.05, "lips": 0.01}
 """By how much the region is grown beyond its points, in sides of the square."""
 SOFT = 0.03
 """Width of the soft edge, likewise."""
 
 
-def region_mask(points: Float[np.ndarray, "points 2"], side: int, region: Region) -> Float[np.ndarray, "side side"]:
+def region_mask(
+    points: Float[np.ndarray, "points 2"], side: int, region: Region | Lips
+) -> Float[np.ndarray, "side side"]:
     """1 in the region's middle, 0 outside and at the square's edges, soft between.
 
     Args:
         points: the face's 478 points in pixels of the square.
         side: pixels of the square's side.
-        region: the whole face, or lips and what is around them.
+        region: the whole face, lips and what is around them, or lips and what is between them.
     """
     mask = np.zeros((side, side), np.uint8)
-    chosen = points[list(LIPS_OUTER)] if region == "mouth" else points
+    chosen = points if region == "face" else points[list(LIPS_OUTER)]
     # far outside the square numbers would be too large for the rasteriser
     hull = cv2.convexHull(np.rint(chosen.clip(-side, 2 * side)).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, 255)

@@ -103,6 +103,7 @@ class LatentNetworks(nn.Module):
         drawn: Float[Tensor, "batch channels h w"],
         guide: Float[Tensor, "batch channels h w"] | None = None,
         shown: Float[Tensor, "batch 3 height width"] | None = None,
+        lips: Float[Tensor, "batch 1 height width"] | None = None,
     ) -> Float[Tensor, "batch 3 height width"]:
         """Pictures, about -1 .. 1, of drawn latents; with the guide's detail if the settings say so.
 
@@ -111,13 +112,15 @@ class LatentNetworks(nn.Module):
             drawn: what the UNet gave.
             guide: latents of the mesh renderer's squares.
             shown: those squares themselves.
+            lips: where the mesh renderer's own detail is not wanted, 1; nowhere if left out.
         """
         decoded = self.autoencoder.pictures(reference, drawn)
         if not self.config.detail:
             return decoded
         if guide is None or shown is None:
             raise ConfigError("the settings ask for the guide's detail (detail = true), and no guide was given")
-        return shown + decoded - self.autoencoder.pictures(reference, guide)
+        lost = shown - self.autoencoder.pictures(reference, guide)
+        return decoded + (lost if lips is None else lost * (1.0 - lips))
 
     def save_pretrained(self, folder: Path, card: str = "") -> None:
         """Write the folder (half precision) with its card."""

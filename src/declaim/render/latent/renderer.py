@@ -136,7 +136,7 @@ class _Painter:
         told = coefficients(expression, poses, self.size, self.square)
         placed = self.square.points(torch.from_numpy(points), self.config.side).numpy()
         masks = np.stack([region_mask(face, self.config.side, self.settings.region) for face in placed])
-        drawn = self._batches(guides, told)
+        drawn = self._batches(guides, told, placed)
         if self.config.detail:
             add_back(self.square, images, (drawn - guides) * masks[..., None])
         else:
@@ -144,23 +144,29 @@ class _Painter:
         return images
 
     def _batches(
-        self, guides: UInt8[np.ndarray, "n side side 3"], told: Float[Tensor, "n 70"]
+        self,
+        guides: UInt8[np.ndarray, "n side side 3"],
+        told: Float[Tensor, "n 70"],
+        placed: Float[np.ndarray, "n points 2"],
     ) -> Float[np.ndarray, "n side side 3"]:
         """Squares, drawn in batches that fit into memory."""
         drawn, start = np.empty(guides.shape, np.float32), 0
         while start < len(guides):
             part = slice(start, start + self.batch)
-            found = self._fitting(guides[part], told[part])
+            found = self._fitting(guides[part], told[part], placed[part])
             if found is not None:
                 drawn[part], start = found, part.stop
         return drawn
 
     def _fitting(
-        self, guides: UInt8[np.ndarray, "n side side 3"], told: Float[Tensor, "n 70"]
+        self,
+        guides: UInt8[np.ndarray, "n side side 3"],
+        told: Float[Tensor, "n 70"],
+        placed: Float[np.ndarray, "n points 2"],
     ) -> Float[np.ndarray, "n side side 3"] | None:
         """The squares of a batch; None, and a smaller batch from now on, if it does not fit into memory."""
         try:
-            return self._draw(guides, told)
+            return self._draw(guides, told, placed)
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise
@@ -174,14 +180,19 @@ class _Painter:
 
     @torch.inference_mode()
     def _draw(
-        self, guides: UInt8[np.ndarray, "n side side 3"], told: Float[Tensor, "n 70"]
+        self,
+        guides: UInt8[np.ndarray, "n side side 3"],
+        told: Float[Tensor, "n 70"],
+        placed: Float[np.ndarray, "n points 2"],
     ) -> Float[np.ndarray, "n side side 3"]:
         """Squares, 0 .. 255, drawn from the mesh renderer's."""
-        shown = self._tensor(guides)
+        shown, side = self._tensor(guides), self.config.side
+        masks = np.stack([region_mask(face, side, "lips") for face in placed])
+        lips = torch.from_numpy(masks)[:, None].to(self.settings.device)
         guide = self.networks.autoencoder.latents(shown) if self.config.unet.guide else None
         conditions = Conditions(told.to(self.settings.device), self.reference, guide)
         drawn = self.sampler(conditions, self.noise)
-        pictures = (self.networks.pictures(self.reference, drawn, guide, shown) + 1.0) * WHITE
+        pictures = (self.networks.pictures(self.reference, drawn, guide, shown, lips) + 1.0) * WHITE
         return pictures.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
