@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from declaim.methods.diffposetalk.smoothness import FLOOR, GaussianEstimate, autocorrelation
+from declaim.methods.diffposetalk.smoothness import DISTANCES, FLOOR, GaussianEstimate, autocorrelation
 
 NOTHING = slice(0, 0)
 
@@ -16,7 +16,7 @@ def parts(estimate, x, level, size, first):
     return mean, estimate(torch.ones_like(x), x, level, size, first) - mean
 
 
-def smooth(columns=COLUMNS, frames=FRAMES):
+def smooth(columns=COLUMNS, frames=DISTANCES):
     """Autocorrelations that fall off at different speeds: of real processes."""
     widths = torch.tensor([1.5, 3.0, 6.0])[:columns, None]
     return torch.exp(-torch.arange(frames) / widths)
@@ -24,7 +24,7 @@ def smooth(columns=COLUMNS, frames=FRAMES):
 
 @pytest.fixture
 def estimate():
-    made = GaussianEstimate(COLUMNS, FRAMES, PREFIX, NOTHING)
+    made = GaussianEstimate(COLUMNS, PREFIX, NOTHING)
     made.learn(smooth())
     return made
 
@@ -61,7 +61,7 @@ def test_previous_frames_are_themselves_without_a_doubt(estimate):
 
 def test_without_anything_learnt_every_frame_speaks_for_itself():
     x, level = torch.randn(1, FRAMES, COLUMNS), 0.4
-    nothing = GaussianEstimate(COLUMNS, FRAMES, PREFIX, NOTHING)
+    nothing = GaussianEstimate(COLUMNS, PREFIX, NOTHING)
     mean, doubt = parts(nothing, x, torch.tensor([level]), torch.ones(1, COLUMNS), torch.tensor([False]))
     torch.testing.assert_close(mean[:, PREFIX:], level**0.5 * x[:, PREFIX:])
     torch.testing.assert_close(doubt[:, PREFIX:], torch.full_like(doubt[:, PREFIX:], (1 - level) ** 0.5))
@@ -72,7 +72,7 @@ def test_a_window_may_be_shorter_and_weights_may_be_loaded_after_use(estimate):
     first, ones = torch.tensor([False]), torch.ones(1, COLUMNS)
     said = torch.randn(1, 9, COLUMNS)
     before = estimate(said, x, few, ones, first)
-    other = GaussianEstimate(COLUMNS, FRAMES, PREFIX, NOTHING)
+    other = GaussianEstimate(COLUMNS, PREFIX, NOTHING)
     assert not torch.allclose(other(said, x, few, ones, first), before, atol=1e-2)
     other.load_state_dict(estimate.state_dict())
     assert other(said, x, few, ones, first).equal(before)
@@ -99,7 +99,7 @@ def test_distances_beyond_all_clips_count_nothing():
 
 
 def test_in_smooth_columns_what_is_added_has_the_covariance_of_what_is_in_doubt():
-    made = GaussianEstimate(COLUMNS, FRAMES, PREFIX, slice(1, 3))
+    made = GaussianEstimate(COLUMNS, PREFIX, slice(1, 3))
     made.learn(smooth())
     x, level, first = torch.randn(1, FRAMES, COLUMNS), torch.tensor([0.2]), torch.tensor([True])
     size = torch.tensor([[1.0, 0.5, 2.0]])
@@ -116,3 +116,10 @@ def test_in_smooth_columns_what_is_added_has_the_covariance_of_what_is_in_doubt(
         own = root[..., column].double()
         torch.testing.assert_close(own.T @ own, posterior, atol=2e-3, rtol=2e-2)
     assert (root[..., 0] - root[..., 0].diagonal().diag()).abs().max() < 1e-5  # frame by frame
+
+
+def test_windows_longer_than_what_was_measured_have_an_estimate(estimate):
+    x = torch.randn(1, DISTANCES + 10, COLUMNS)
+    found = estimate(torch.zeros_like(x), x, torch.tensor([0.5]), torch.ones(1, COLUMNS), torch.tensor([False]))
+    assert found.shape == x.shape
+    assert found.isfinite().all()

@@ -80,7 +80,7 @@ class DiffPoseTalkTask(MotionTask):
         moving = any(bool(m.pose_mask.any()) for m in learnt)
         counted = [~pose | bool(m.pose_mask.any() or not moving) for m in learnt]
         normal = [(units.normal_motion(m.target) * c, m.mask) for m, c in zip(learnt, counted, strict=True)]
-        return autocorrelation(normal, self.module.config.frames)
+        return autocorrelation(normal)
 
     def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
         """Sequences with their masks, whose they are, and motion of other clips of theirs."""

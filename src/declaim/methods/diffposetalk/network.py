@@ -71,7 +71,7 @@ class StyleDenoiser(nn.Module):
             nn.init.zeros_(self.amplitude.bias)
         self.gaussian = None
         if sizes.skip == "smooth":
-            self.gaussian = GaussianEstimate(columns, config.frames, config.prefix, slice(N_EXPRESSION, columns))
+            self.gaussian = GaussianEstimate(columns, config.prefix, slice(N_EXPRESSION, columns))
 
     def listen(self, speech: Float[Tensor, "batch frames features"]) -> Float[Tensor, "batch frames dim"]:
         """The speech path alone: it does not depend on the step, so a sampler runs it once."""

@@ -20,6 +20,10 @@ FLOOR = 1e-4
 """Least share of the variance that no other frame tells of: with 1 %, heads tremble at twice people's speed."""
 
 
+DISTANCES = 128
+"""Frames over which smoothness is known; what lies further apart is as like as what lies so far apart."""
+
+
 class Basis(NamedTuple):
     """Clean frames given the previous ones, columns in the first place.
 
@@ -55,7 +59,7 @@ def basis(variogram: Float[Tensor, "columns frames"], prefix: int, *, first: boo
 
 
 def autocorrelation(
-    clips: list[tuple[Float[Tensor, "_ columns"], Bool[Tensor, " _"]]], frames: int
+    clips: list[tuple[Float[Tensor, "_ columns"], Bool[Tensor, " _"]]], frames: int = DISTANCES
 ) -> Float[Tensor, "columns frames"]:
     """How motion goes along with itself some frames later, over clips, each in its own amplitude; 1 at no distance.
 
@@ -86,7 +90,6 @@ class GaussianEstimate(nn.Module):
 
     Args:
         columns: motion columns.
-        frames: of a window with its prefix, at most.
         prefix: previous frames.
         smooth: columns in which what the network adds is as smooth as what is in doubt: heads are heavy. Elsewhere it
             is scaled frame by frame: lips can close at once.
@@ -94,10 +97,10 @@ class GaussianEstimate(nn.Module):
 
     variogram: Tensor
 
-    def __init__(self, columns: int, frames: int, prefix: int, smooth: slice) -> None:
+    def __init__(self, columns: int, prefix: int, smooth: slice) -> None:
         super().__init__()
         self.prefix, self.smooth = prefix, smooth
-        white = torch.ones(columns, frames)
+        white = torch.ones(columns, DISTANCES)
         white[:, 0] = 0.0
         self.register_buffer("variogram", white)  # 1 - r: small numbers keep their digits in half precision
         self._kept: tuple[tuple[int, torch.device], tuple[Basis, Basis]] | None = None
@@ -117,7 +120,7 @@ class GaussianEstimate(nn.Module):
         state = (frames, self.variogram.device)
         kept = self._kept
         if kept is None or kept[0] != state:
-            rows = self.variogram[:, :frames]
+            rows = self.variogram[:, torch.arange(frames).clamp(max=DISTANCES - 1)]
             made = basis(rows, self.prefix, first=False), basis(rows, self.prefix, first=True)
             kept = self._kept = (state, made)
         return kept[1]
