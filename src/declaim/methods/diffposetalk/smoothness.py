@@ -61,21 +61,22 @@ def basis(variogram: Float[Tensor, "columns frames"], prefix: int, *, first: boo
 def autocorrelation(
     clips: list[tuple[Float[Tensor, "_ columns"], Bool[Tensor, " _"]]], frames: int = DISTANCES
 ) -> Float[Tensor, "columns frames"]:
-    """How motion goes along with itself some frames later, over clips, each in its own amplitude; 1 at no distance.
+    """How motion goes along with itself some frames later; 1 at no distance.
+
+    The mean over clips, each counting by its variance: in heads that hardly move a tracker's noise is no small share.
 
     Args:
         clips: normalised motion around its rest, and the frames that count; a column of zeros does not count.
         frames: distances wanted.
     """
     size = 2 * max(len(motion) for motion, _ in clips)
-    sums = pairs = torch.zeros(clips[0][0].shape[1], size, dtype=torch.float64)
+    sums = wanted = torch.zeros(clips[0][0].shape[1], size, dtype=torch.float64)
     for motion, counts in clips:
         seen = motion.double() * counts[:, None]
-        square = seen.square().sum(0) / counts.sum().clamp(min=1)
-        there = square > 0
-        sums = sums + _with_itself(seen / square.sqrt().clamp(min=1e-9), size).T
-        pairs = pairs + there[:, None] * _with_itself(counts[:, None].double(), size).T
-    found = (sums / pairs.clamp(min=1.0))[:, :frames]
+        variance = seen.square().sum(0) / counts.sum().clamp(min=1)
+        sums = sums + _with_itself(seen, size).T
+        wanted = wanted + variance[:, None] * _with_itself(counts[:, None].double(), size).T
+    found = (sums / wanted.clamp(min=1e-9))[:, :frames]
     found = torch.nn.functional.pad(found, (0, frames - found.shape[1]))
     return (found / found[:, :1].clamp(min=1e-9)).clamp(-1.0, 1.0).float()
 
