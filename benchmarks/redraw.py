@@ -41,7 +41,8 @@ from declaim.metrics.averages import by_speaker
 from declaim.metrics.extractors import MobileFaceNet, VGG16Features
 from declaim.metrics.functional.image import psnr, ssim
 from declaim.recipes.motion import first_of_each
-from declaim.registry import RENDERERS, resolve
+from declaim.registry import RENDERERS
+from declaim.render.base import make_renderer
 from declaim.render.portrait import load_portrait
 from declaim.types import Motion, Portrait
 
@@ -199,8 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.redraw", description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--split", default="eval")
-    parser.add_argument("--renderer", action="append", help="may be repeated; all but keypoints if left out")
-    parser.add_argument("--weights", action="append", default=[], help="RENDERER=FOLDER")
+    parser.add_argument("--renderer", action="append", help="NAME or NAME=FOLDER; all but keypoints if left out")
     parser.add_argument("--clips", type=int, default=2, help="of each speaker")
     parser.add_argument("--frames", type=int, default=6, help="of each clip, and as many turned ones")
     parser.add_argument("--sheet", type=Path, help="PNG file; the last two renderers are shown")
@@ -211,11 +211,9 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     corpus, model = Corpus(chosen.corpus), FaceModel.from_pretrained()
     names = chosen.renderer or [name for name in RENDERERS if name != "keypoints"]
-    folders = dict(each.split("=", 1) for each in chosen.weights)
     renderers: dict[str, Any] = {STILL: None}
     for name in names:
-        kind = resolve(RENDERERS, name, kind="renderer")
-        renderers[name] = kind.from_pretrained(folders[name]) if name in folders else kind()
+        renderers[name] = make_renderer(name)
     clips = corpus.select((chosen.split,))
     wanted = sorted({clip.speaker for clip in clips})[: chosen.speakers]
     few = set(first_of_each([clip for clip in clips if clip.speaker in wanted], chosen.clips))

@@ -16,7 +16,7 @@ from declaim.media import Recording, read_recording, write_video
 from declaim.motion.casting import Cast
 from declaim.motion.style import Style
 from declaim.motion.takes import performances
-from declaim.registry import RENDERERS, resolve
+from declaim.render.base import make_renderer
 from declaim.render.portrait import load_portrait
 from declaim.types import Frames, Motion, OnStep, Portrait, Speech
 
@@ -102,7 +102,7 @@ class TalkingHead:
 
         Args:
             method: a registered method's name.
-            renderer: a registered renderer's name.
+            renderer: a registered renderer's name; ``NAME=FOLDER`` for one with weights of yours.
             weights: a saved folder; None for the weights that ship with declaim.
             lips: another method for the lips: ``METHOD`` or ``METHOD=FOLDER``.
             head: another method for head, eyes and the rest of the face.
@@ -119,7 +119,7 @@ class TalkingHead:
         """
         cast = Cast.named(method, weights, lips=lips, head=head)
         method_in_style = in_style(cast.load(), style, speech_guidance=speech_guidance, style_guidance=style_guidance)
-        return cls(method_in_style, resolve(RENDERERS, renderer, kind="renderer")())
+        return cls(method_in_style, make_renderer(renderer))
 
     def animate(
         self, portrait: str | Path | Portrait, speech: str | Path | Speech | Recording, *, seed: int = 0, **options: Any

@@ -77,7 +77,7 @@ def encode_pairs(
     """
     chosen, encode = _spread(sampler.pairs, most), _Encoder(sampler, autoencoder, side)
     of = sampler.pairs.of[list(chosen)]
-    portraits, numbers = of.unique(return_inverse=True)
+    portraits, numbers = torch.unique(of, return_inverse=True)
     first = {int(sampler.pairs.of[i]): i for i in reversed(chosen)}  # a pair of every portrait
     parts: dict[str, list[Tensor]] = {name: [] for name in ("guide", "target", "coefficients", "mouth")}
     for start in range(0, len(chosen), ROWS):

@@ -55,7 +55,7 @@ def render(
     from declaim.errors import ConfigError
     from declaim.face.motion_file import read_motion, read_pose_origin
     from declaim.pipeline import Clip
-    from declaim.registry import RENDERERS, resolve
+    from declaim.render.base import make_renderer
     from declaim.render.portrait import load_portrait
 
     if anchor not in (None, "first", "rest"):
@@ -64,7 +64,7 @@ def render(
     chosen: Any = anchor or ("rest" if read_pose_origin(motion) == "rest" else "first")
     with stages(quiet) as bars:
         loaded = load_portrait(portrait, face=face_choice(face), crop=crop_choice(crop), size=size)
-        clip = Clip(loaded, moved, sound, resolve(RENDERERS, renderer, kind="renderer")(), chosen)
+        clip = Clip(loaded, moved, sound, make_renderer(renderer), chosen)
         clip.write(output, on_step=bars.stage("motion to pictures", len(moved)))
     report([output], started, quiet, f" ({len(moved)} frames)")
 

@@ -94,13 +94,13 @@ def generate(
     from declaim.apps.cli.speech import read_speech
     from declaim.export import save_motion
     from declaim.pipeline import TalkingHead
-    from declaim.registry import RENDERERS, resolve
+    from declaim.render.base import make_renderer
 
-    chosen = resolve(RENDERERS, renderer, kind="renderer")
+    drawing = make_renderer(renderer)
     reel = Reel(plan)
     with stages(quiet) as bars:
         spoken = styled(cast.load(), style, speech_guidance, style_guidance, bars, quiet=quiet)
-        clips = TalkingHead(spoken, chosen()).takes(
+        clips = TalkingHead(spoken, drawing).takes(
             portrait, read_speech(speech), plan.seeds, same_lips=same_lips, face=face_choice(face),
             crop=crop_choice(crop), size=size, on_step=bars.stage("speech to motion"),
             **_motion_options(pose_scale, expression_scale, blink_scale, steps),

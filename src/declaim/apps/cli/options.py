@@ -49,8 +49,12 @@ TakeCount = Annotated[
 ]
 SameLips = Annotated[bool, typer.Option("--same-lips", help="Give all takes the lips of the first one.")]
 RendererName = Annotated[
-    str, typer.Option("--renderer", help=f"The renderer that turns motion into pictures: {RENDERER_NAMES}.")
-]
+    str,
+    typer.Option(
+        "--renderer", metavar="NAME[=FOLDER]",
+        help=f"The renderer that turns motion into pictures (with weights of yours): {RENDERER_NAMES}.",
+    ),
+]  # fmt: skip
 Face = Annotated[
     str | None, typer.Option(help="Which face, if there are several: [bold]largest[/bold], or 0, 1, … from the left.")
 ]

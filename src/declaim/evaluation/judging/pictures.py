@@ -30,8 +30,7 @@ from declaim.metrics.extractors import Appearance, MobileFaceNet, VGG16Features,
 from declaim.metrics.functional.distribution import fid
 from declaim.metrics.functional.image import psnr, ssim
 from declaim.metrics.functional.lip import lmd
-from declaim.registry import RENDERERS, resolve
-from declaim.render.base import Anchor, AnchoredRenderer
+from declaim.render.base import Anchor, AnchoredRenderer, make_renderer
 from declaim.render.portrait import load_portrait
 from declaim.types import Motion, OnStep, Portrait
 
@@ -82,7 +81,7 @@ class Gallery:
 
     def __init__(self, stage: Stage, renderer: str) -> None:
         self.stage, self.name = stage, renderer
-        self.renderer: AnchoredRenderer = resolve(RENDERERS, renderer, kind="renderer")()
+        self.renderer: AnchoredRenderer = make_renderer(renderer)
 
     @cached_property
     def identity(self) -> MobileFaceNet:

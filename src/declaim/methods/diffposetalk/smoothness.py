@@ -112,7 +112,7 @@ class GaussianEstimate(nn.Module):
         self._kept = None
 
     def _load_from_state_dict(self, *arguments: object) -> None:
-        super()._load_from_state_dict(*arguments)  # type: ignore[arg-type]
+        super()._load_from_state_dict(*arguments)
         self._kept = None
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -61,6 +62,15 @@ class LatentRenderer:
     ) -> None:
         self.config = config or LatentRendererConfig()
         self._model, self._networks = model, networks
+
+    @classmethod
+    def from_pretrained(cls, folder: Path, config: LatentRendererConfig | None = None) -> "LatentRenderer":
+        """With the weights of a folder that the recipe ``latent-renderer`` wrote.
+
+        Raises:
+            CheckpointError: it does not hold such weights.
+        """
+        return cls(config, networks=LatentNetworks.from_pretrained(folder))
 
     @cached_property
     def model(self) -> FaceModel:

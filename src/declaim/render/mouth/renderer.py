@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -37,6 +38,15 @@ class MouthRenderer:
     ) -> None:
         self.config = config or MouthRendererConfig()
         self._model, self._network = model, network
+
+    @classmethod
+    def from_pretrained(cls, folder: Path, config: MouthRendererConfig | None = None) -> "MouthRenderer":
+        """With the weights of a folder that the recipe ``mouth-renderer`` wrote.
+
+        Raises:
+            CheckpointError: it does not hold such weights.
+        """
+        return cls(config, network=MouthNetwork.from_pretrained(folder))
 
     @cached_property
     def model(self) -> FaceModel:
