@@ -20,6 +20,7 @@ METHODS = {
 RENDERERS = {
     "keypoints": "declaim.render.keypoints:KeypointRenderer",
     "mesh": "declaim.render.mesh:MeshRenderer",
+    "mouth": "declaim.render.mouth:MouthRenderer",
 }
 
 ENCODERS = {
