@@ -28,7 +28,7 @@ def untrained_mouth_renderer() -> MouthRenderer:
     torch.manual_seed(0)
     network = MouthNetwork(tiny_mouth())
     torch.nn.init.normal_(network.leave.weight, std=0.1)
-    return MouthRenderer(MouthRendererConfig(frames_per_run=7), network=network)
+    return MouthRenderer(MouthRendererConfig(frames_per_run=7, own_teeth=None), network=network)
 
 
 UNTRAINED = {"latent, untrained": untrained_latent_renderer, "mouth, untrained": untrained_mouth_renderer}

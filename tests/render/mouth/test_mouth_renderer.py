@@ -1,5 +1,6 @@
 """The mouth's network untrained, trained a little, saved; its patches; the renderer around it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from declaim.errors import AssetError, CheckpointError, ConfigError
-from declaim.face.layouts import LIPS_INNER
+from declaim.face.layouts import LIPS_INNER, LIPS_INNER_LOWER, LIPS_INNER_UPPER
 from declaim.render.mesh import MeshRenderer
 from declaim.render.mouth import MouthNetwork, MouthNetworkConfig, MouthRenderer, MouthRendererConfig
 from declaim.render.mouth import network as network_module
@@ -197,7 +198,7 @@ def test_nothing_to_add_changes_nothing_and_a_patch_outside_neither():
 
 @pytest.fixture(scope="module")
 def renderer(model: Any) -> MouthRenderer:
-    return MouthRenderer(model=model, network=random_network())
+    return MouthRenderer(MouthRendererConfig(own_teeth=None), model, random_network())
 
 
 @pytest.fixture(scope="module")
@@ -228,8 +229,18 @@ def test_only_the_mouths_region_differs_from_the_mesh_renderer(portrait, lively,
     assert rows_[-1] - rows_[0] < 4 * width
 
 
+def test_a_portrait_keeps_the_teeth_that_it_shows(portrait, lively, model, renderer):
+    mesh = drawn(MeshRenderer(model=model), portrait, lively)
+    smiling = MouthRenderer(model=model, network=renderer.network)
+    assert (drawn(smiling, portrait, lively) == mesh).all()
+    lips, gap = portrait.landmarks.clone(), list(LIPS_INNER_LOWER[1:-1])
+    lips[gap] = lips[list(LIPS_INNER_UPPER[1:-1])]
+    shut = drawn(smiling, replace(portrait, landmarks=lips), lively)
+    assert (shut != drawn(MeshRenderer(model=model), replace(portrait, landmarks=lips), lively)).any()
+
+
 def test_pictures_do_not_depend_on_the_length_of_the_runs(portrait, lively, model, renderer):
-    short = MouthRenderer(MouthRendererConfig(frames_per_run=3), model, renderer.network)
+    short = MouthRenderer(MouthRendererConfig(frames_per_run=3, own_teeth=None), model, renderer.network)
     assert (drawn(short, portrait, lively) == drawn(renderer, portrait, lively)).all()
     assert (drawn(renderer, portrait, lively) == drawn(renderer, portrait, lively)).all()
 

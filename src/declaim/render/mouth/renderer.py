@@ -9,11 +9,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from declaim.face.layouts import CHIN, FOREHEAD, LIPS_INNER_LOWER, LIPS_INNER_UPPER
 from declaim.face.model import FaceModel
 from declaim.render.base import Anchor
 from declaim.render.coefficients import coefficients
 from declaim.render.cutout import HeadSquare
-from declaim.render.geometry import HeadPoses, anchored, picture_size, portrait_pose
+from declaim.render.geometry import HeadPoses, anchored, picture_size, portrait_pose, smoothstep
 from declaim.render.mesh.puppet import Puppet
 from declaim.render.mouth.config import MouthRendererConfig
 from declaim.render.mouth.network import MouthNetwork
@@ -89,6 +90,7 @@ class _Painter:
         self.size = picture_size(portrait)
         self.square = HeadSquare.of(portrait.landmarks, self.size)
         self.own = coefficients(portrait.expression[None], portrait_pose(portrait), self.size, self.square)
+        self.share = _share(portrait.landmarks, renderer.config.own_teeth)
         place = self._place(portrait.landmarks.double().numpy(), self.own[0])
         self.portrait = as_tensor(place.cut(portrait.image))
         with torch.inference_mode():
@@ -100,6 +102,8 @@ class _Painter:
         """Pictures of a run of frames."""
         offsets = self.model.offsets(expression).double().numpy()
         images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)
+        if not self.share:
+            return images
         told = coefficients(expression, poses, self.size, self.square)
         for image, where, row in zip(images, points, told, strict=True):  # one by one: runs do not change pictures
             self._redraw(image, self._place(where, row), row[None])
@@ -113,5 +117,15 @@ class _Painter:
         self, image: UInt8[np.ndarray, "height width 3"], place: MouthPlace, told: Float[Tensor, "1 70"]
     ) -> None:
         guide = as_tensor(place.cut(image))
-        change = self.network.change(guide, self.portrait, self.looks, told, self.own)
+        change = self.share * self.network.change(guide, self.portrait, self.looks, told, self.own)
         place.add(image, np.ascontiguousarray(change[0].permute(1, 2, 0).numpy()))
+
+
+def _share(landmarks: Float[Tensor, "points 3"], gaps: tuple[float, float] | None) -> float:
+    """How much of what the network changes is shown, by how far the portrait's lips are apart."""
+    if gaps is None:
+        return 1.0
+    upper, lower = landmarks[list(LIPS_INNER_UPPER[3:8]), :2], landmarks[list(LIPS_INNER_LOWER[3:8]), :2]
+    height = (landmarks[FOREHEAD, :2] - landmarks[CHIN, :2]).norm()
+    gap = float((upper - lower).norm(dim=1).mean() / height)
+    return 1.0 - float(smoothstep(np.array((gap - gaps[0]) / (gaps[1] - gaps[0]))))
