@@ -31,8 +31,8 @@ class MouthRendererConfig(MeshRendererConfig):
 
     own_teeth: tuple[float, float] | None = (0.015, 0.035)
     """A portrait that shows its teeth keeps them, as the mesh renderer moves them: the gap between its lips, in heights
-    of the face, from which this begins, and from which nothing is drawn anew. The network, which learnt from people about
-    to speak, makes broad smiles dull. ``none``: draw every mouth."""
+    of the face, from which this begins, and from which nothing is drawn anew. The network, which learnt from people
+    about to speak, makes broad smiles dull. ``none``: draw every mouth."""
 
 
 def default() -> MouthNetworkConfig:
