@@ -19,6 +19,7 @@ METHODS = {
 
 RENDERERS = {
     "keypoints": "declaim.render.keypoints:KeypointRenderer",
+    "latent": "declaim.render.latent:LatentRenderer",
     "mesh": "declaim.render.mesh:MeshRenderer",
     "mouth": "declaim.render.mouth:MouthRenderer",
 }

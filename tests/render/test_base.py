@@ -2,9 +2,10 @@
 
 import pytest
 
-from declaim.errors import CheckpointError, ConfigError
+from declaim.errors import AssetError, CheckpointError, ConfigError
 from declaim.render.base import make_renderer
 from declaim.render.mesh import MeshRenderer
+from declaim.render.mouth import MouthRenderer
 
 
 def test_a_renderer_by_its_name():
@@ -19,13 +20,12 @@ def test_weights_for_a_renderer_that_has_none_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mouth", "latent"])
-def test_a_folder_without_weights_is_refused(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "declaim.registry.registered",
-        lambda table, kind: {
-            "mouth": "declaim.render.mouth:MouthRenderer",
-            "latent": "declaim.render.latent:LatentRenderer",
-        },
-    )
+def test_a_folder_without_weights_is_refused(name, tmp_path):
     with pytest.raises(CheckpointError):
         make_renderer(f"{name}={tmp_path}")
+
+
+def test_the_shipped_weights_are_meant_where_none_are_named():
+    assert isinstance(make_renderer("mouth"), MouthRenderer)
+    with pytest.raises(AssetError, match="declaim train latent-renderer"):
+        make_renderer("latent")

@@ -31,10 +31,10 @@ def untrained_mouth_renderer() -> MouthRenderer:
     return MouthRenderer(MouthRendererConfig(frames_per_run=7, own_teeth=None), network=network)
 
 
-UNTRAINED = {"latent, untrained": untrained_latent_renderer, "mouth, untrained": untrained_mouth_renderer}
+UNTRAINED = {"latent": untrained_latent_renderer, "mouth, untrained": untrained_mouth_renderer}
 
 
-@pytest.fixture(params=[*sorted(registered(RENDERERS, kind="renderer")), *UNTRAINED])
+@pytest.fixture(params=sorted({*registered(RENDERERS, kind="renderer"), *UNTRAINED}))
 def renderer(request: pytest.FixtureRequest) -> Any:
     if request.param in UNTRAINED:
         return UNTRAINED[request.param]()

@@ -30,12 +30,13 @@ def make_renderer(choice: str) -> Any:
 
     Raises:
         ConfigError: no such renderer, or one without weights was given some.
+        AssetError: no weights were named, and none ship with this declaim.
         CheckpointError: the weights are missing or of another kind.
     """
     name, _, folder = choice.partition("=")
     kind = resolve(RENDERERS, name, kind="renderer")
-    if not folder:
-        return kind()
-    if not hasattr(kind, "from_pretrained"):
+    if hasattr(kind, "from_pretrained"):
+        return kind.from_pretrained(Path(folder) if folder else None)
+    if folder:
         raise ConfigError(f"the renderer {name} draws without weights; got {folder}: leave it out (--renderer {name})")
-    return kind.from_pretrained(Path(folder))
+    return kind()

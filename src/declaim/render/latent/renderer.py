@@ -64,10 +64,13 @@ class LatentRenderer:
         self._model, self._networks = model, networks
 
     @classmethod
-    def from_pretrained(cls, folder: Path, config: LatentRendererConfig | None = None) -> "LatentRenderer":
-        """With the weights of a folder that the recipe ``latent-renderer`` wrote.
+    def from_pretrained(
+        cls, folder: Path | None = None, config: LatentRendererConfig | None = None
+    ) -> "LatentRenderer":
+        """With the weights of a folder that the recipe ``latent-renderer`` wrote; None for the shipped ones.
 
         Raises:
+            AssetError: none ship with this declaim.
             CheckpointError: it does not hold such weights.
         """
         return cls(config, networks=LatentNetworks.from_pretrained(folder))

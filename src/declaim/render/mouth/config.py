@@ -29,7 +29,7 @@ class MouthNetworkConfig(BaseModel):
 class MouthRendererConfig(MeshRendererConfig):
     """How a portrait is animated: as the mesh renderer does, and the mouth anew."""
 
-    own_teeth: tuple[float, float] | None = (0.015, 0.035)
+    own_teeth: tuple[float, float] | None = (0.045, 0.058)
     """A portrait that shows its teeth keeps them, as the mesh renderer moves them: the gap between its lips, in heights
     of the face, from which this begins, and from which nothing is drawn anew. The network, which learnt from people
     about to speak, makes broad smiles dull. ``none``: draw every mouth."""

@@ -41,10 +41,11 @@ class MouthRenderer:
         self._model, self._network = model, network
 
     @classmethod
-    def from_pretrained(cls, folder: Path, config: MouthRendererConfig | None = None) -> "MouthRenderer":
-        """With the weights of a folder that the recipe ``mouth-renderer`` wrote.
+    def from_pretrained(cls, folder: Path | None = None, config: MouthRendererConfig | None = None) -> "MouthRenderer":
+        """With the weights of a folder that the recipe ``mouth-renderer`` wrote; None for the shipped ones.
 
         Raises:
+            AssetError: none ship with this declaim.
             CheckpointError: it does not hold such weights.
         """
         return cls(config, network=MouthNetwork.from_pretrained(folder))
