@@ -8,14 +8,15 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
 
 from declaim.face.model import FaceModel
 from declaim.render.base import Anchor
 from declaim.render.geometry import HeadPoses, anchored
 from declaim.types import Frames, Motion, Portrait
 
-Draw = Callable[[Float[np.ndarray, "frames points 3"], HeadPoses], UInt8[np.ndarray, "frames height width 3"]]
-"""Pictures of a run of frames, from the expression's displacement of every point (``B_exp b``, cm) and the poses."""
+Draw = Callable[[Float[Tensor, "frames expression"], HeadPoses], UInt8[np.ndarray, "frames height width 3"]]
+"""Pictures of a run of frames, from b and the poses."""
 
 
 class PortraitRendererConfig(BaseModel):
@@ -66,5 +67,9 @@ class PortraitRenderer(ABC, Generic[ConfigT]):
         draw = self.drawing(portrait)
         for start in range(0, len(motion), self.config.frames_per_run):
             part = slice(start, start + self.config.frames_per_run)
-            offsets = self.model.offsets(motion["expression"][part].float()).double().numpy()
-            yield Frames(draw(offsets, HeadPoses(poses.rotation[part], poses.translation[part])), motion.fps)
+            run = HeadPoses(poses.rotation[part], poses.translation[part])
+            yield Frames(draw(motion["expression"][part].float(), run), motion.fps)
+
+    def offsets(self, expression: Float[Tensor, "frames expression"]) -> Float[np.ndarray, "frames points 3"]:
+        """The expression's displacement of every point, ``B_exp b``, cm."""
+        return self.model.offsets(expression).double().numpy()

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import Field
+from torch import Tensor
 
 from declaim.face.camera import focal_length
 from declaim.face.model import FaceModel
@@ -44,10 +45,11 @@ class KeypointRenderer(PortraitRenderer[KeypointRendererConfig]):
         plain = np.full_like(portrait.image, self.config.background)
 
         def draw(
-            offsets: Float[np.ndarray, "frames points 3"], poses: HeadPoses
+            expression: Float[Tensor, "frames expression"], poses: HeadPoses
         ) -> UInt8[np.ndarray, "frames height width 3"]:
-            images = np.tile(plain, (len(offsets), 1, 1, 1))
-            for each in zip(images, face.shapes(offsets), poses.rotation, poses.translation, strict=True):
+            images = np.tile(plain, (len(expression), 1, 1, 1))
+            shapes = face.shapes(self.offsets(expression))
+            for each in zip(images, shapes, poses.rotation, poses.translation, strict=True):
                 self._draw(*each)
             return images
 

@@ -1,7 +1,6 @@
 """The latent renderer: the mesh renderer's frames, in which a diffusion UNet draws the face anew."""
 
 import warnings
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from torch import Tensor
 
 from declaim.errors import CapacityError, ConfigError, DeclaimWarning
 from declaim.face.model import FaceModel
-from declaim.render.base import Anchor
 from declaim.render.coefficients import coefficients
 from declaim.render.cutout import HeadSquare
-from declaim.render.geometry import HeadPoses, anchored, picture_size
+from declaim.render.geometry import HeadPoses, picture_size
 from declaim.render.latent.autoencoder import WHITE, from_bytes
 from declaim.render.latent.config import LatentConfig
 from declaim.render.latent.mask import Region, add_back, matched, region_mask
@@ -25,7 +23,8 @@ from declaim.render.latent.sampling import FrameSampler
 from declaim.render.latent.unet import Conditions
 from declaim.render.mesh.config import MeshRendererConfig
 from declaim.render.mesh.puppet import Puppet
-from declaim.types import Frames, Motion, Portrait
+from declaim.render.portrait_renderer import Draw, PortraitRenderer
+from declaim.types import Portrait
 
 
 class LatentRendererConfig(MeshRendererConfig):
@@ -45,7 +44,7 @@ class LatentRendererConfig(MeshRendererConfig):
     """Where the networks run, as torch names it."""
 
 
-class LatentRenderer:
+class LatentRenderer(PortraitRenderer[LatentRendererConfig]):
     """Animates a portrait as the mesh renderer does, and draws the face anew in latent space.
 
     Args:
@@ -60,8 +59,8 @@ class LatentRenderer:
         model: FaceModel | None = None,
         networks: LatentNetworks | None = None,
     ) -> None:
-        self.config = config or LatentRendererConfig()
-        self._model, self._networks = model, networks
+        super().__init__(config or LatentRendererConfig(), model)
+        self._networks = networks
 
     @classmethod
     def from_pretrained(
@@ -76,48 +75,31 @@ class LatentRenderer:
         return cls(config, networks=LatentNetworks.from_pretrained(folder))
 
     @cached_property
-    def model(self) -> FaceModel:
-        """The face model, loaded when first needed."""
-        return self._model or FaceModel.from_pretrained()
-
-    @cached_property
     def networks(self) -> LatentNetworks:
         """Autoencoder and UNet, loaded when first needed."""
         return (self._networks or LatentNetworks.from_pretrained()).eval().to(self.config.device)
 
-    def render(self, portrait: Portrait, motion: Motion, anchor: Anchor = "rest") -> Iterator[Frames]:
-        """Yield the frames of ``motion`` in order, in runs; the pictures do not depend on the runs' length.
-
-        Args:
-            portrait: the picture.
-            motion: expression and head pose (no batch axis).
-            anchor: ``"first"``: the portrait's pose corresponds to the motion's first frame; ``"rest"``: to zero.
+    def drawing(self, portrait: Portrait) -> Draw:
+        """The portrait, whose face the networks draw.
 
         Raises:
-            ConfigError: the motion has a batch axis, the anchor is unknown, or the settings do not fit the weights.
+            ConfigError: the settings do not fit the weights.
             AssetError: no networks were given, and none ship with this declaim.
             CapacityError: not even one frame fits into memory.
 
         Warns:
             DeclaimWarning: fewer frames than wished fit into memory at once.
         """
-        portrait, poses = anchored(portrait, motion, anchor, self.model)
-        if not len(motion):
-            return
-        painter = _Painter(portrait, self)
-        for start in range(0, len(motion), self.config.frames_per_run):
-            part = slice(start, start + self.config.frames_per_run)
-            run = HeadPoses(poses.rotation[part], poses.translation[part])
-            yield Frames(painter.frames(motion["expression"][part].float(), run), motion.fps)
+        return _Painter(portrait, self).frames
 
 
 class _Painter:
     """Draws one portrait."""
 
     def __init__(self, portrait: Portrait, renderer: LatentRenderer) -> None:
-        self.model, self.networks, self.settings = renderer.model, renderer.networks, renderer.config
+        self.offsets, self.networks, self.settings = renderer.offsets, renderer.networks, renderer.config
         self.config = self._process()
-        self.puppet = Puppet(portrait, self.model, renderer.config)
+        self.puppet = Puppet(portrait, renderer.model, renderer.config)
         self.size = picture_size(portrait)
         self.square = HeadSquare.of(portrait.landmarks, self.size)
         self.sampler = FrameSampler(self.config, self.networks.unet)
@@ -143,7 +125,7 @@ class _Painter:
         self, expression: Float[Tensor, "frames expression"], poses: HeadPoses
     ) -> UInt8[np.ndarray, "frames height width 3"]:
         """Pictures of a run of frames."""
-        offsets = self.model.offsets(expression).double().numpy()
+        offsets = self.offsets(expression)
         images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)
         guides = self.square.cut(images, self.config.side)
         told = coefficients(expression, poses, self.size, self.square)

@@ -20,4 +20,5 @@ class MeshRenderer(PortraitRenderer[MeshRendererConfig]):
 
     def drawing(self, portrait: Portrait) -> Draw:
         """The portrait as a puppet."""
-        return Puppet(portrait, self.model, self.config).frames
+        puppet = Puppet(portrait, self.model, self.config)
+        return lambda expression, poses: puppet.frames(self.offsets(expression), poses)

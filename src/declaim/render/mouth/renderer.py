@@ -1,6 +1,5 @@
 """The mouth renderer: the mesh renderer's frames, in which a network draws the mouth anew."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -11,18 +10,18 @@ from torch import Tensor
 
 from declaim.face.layouts import CHIN, FOREHEAD, LIPS_INNER_LOWER, LIPS_INNER_UPPER
 from declaim.face.model import FaceModel
-from declaim.render.base import Anchor
 from declaim.render.coefficients import coefficients
 from declaim.render.cutout import HeadSquare
-from declaim.render.geometry import HeadPoses, anchored, picture_size, portrait_pose, smoothstep
+from declaim.render.geometry import HeadPoses, picture_size, portrait_pose, smoothstep
 from declaim.render.mesh.puppet import Puppet
 from declaim.render.mouth.config import MouthRendererConfig
 from declaim.render.mouth.network import MouthNetwork
 from declaim.render.mouth.patches import MouthPlace, as_tensor, mouth_place
-from declaim.types import Frames, Motion, Portrait
+from declaim.render.portrait_renderer import Draw, PortraitRenderer
+from declaim.types import Portrait
 
 
-class MouthRenderer:
+class MouthRenderer(PortraitRenderer[MouthRendererConfig]):
     """Animates a portrait as the mesh renderer does; lips, teeth and what is around them come from a network.
 
     Args:
@@ -37,8 +36,8 @@ class MouthRenderer:
         model: FaceModel | None = None,
         network: MouthNetwork | None = None,
     ) -> None:
-        self.config = config or MouthRendererConfig()
-        self._model, self._network = model, network
+        super().__init__(config or MouthRendererConfig(), model)
+        self._network = network
 
     @classmethod
     def from_pretrained(cls, folder: Path | None = None, config: MouthRendererConfig | None = None) -> "MouthRenderer":
@@ -51,43 +50,25 @@ class MouthRenderer:
         return cls(config, network=MouthNetwork.from_pretrained(folder))
 
     @cached_property
-    def model(self) -> FaceModel:
-        """The face model, loaded when first needed."""
-        return self._model or FaceModel.from_pretrained()
-
-    @cached_property
     def network(self) -> MouthNetwork:
         """The network, loaded when first needed."""
         return (self._network or MouthNetwork.from_pretrained()).eval()
 
-    def render(self, portrait: Portrait, motion: Motion, anchor: Anchor = "rest") -> Iterator[Frames]:
-        """Yield the frames of ``motion`` in order, in runs; the pictures do not depend on the runs' length.
-
-        Args:
-            portrait: the picture.
-            motion: expression and head pose (no batch axis).
-            anchor: ``"first"``: the portrait's pose corresponds to the motion's first frame; ``"rest"``: to zero.
+    def drawing(self, portrait: Portrait) -> Draw:
+        """The portrait, whose mouth the network draws.
 
         Raises:
-            ConfigError: the motion has a batch axis, or the anchor is unknown.
             AssetError: no network was given, and none ships with this declaim.
         """
-        portrait, poses = anchored(portrait, motion, anchor, self.model)
-        if not len(motion):
-            return
-        painter = _Painter(portrait, self)
-        for start in range(0, len(motion), self.config.frames_per_run):
-            part = slice(start, start + self.config.frames_per_run)
-            run = HeadPoses(poses.rotation[part], poses.translation[part])
-            yield Frames(painter.frames(motion["expression"][part].float(), run), motion.fps)
+        return _Painter(portrait, self).frames
 
 
 class _Painter:
     """Draws one portrait."""
 
     def __init__(self, portrait: Portrait, renderer: MouthRenderer) -> None:
-        self.model, self.network = renderer.model, renderer.network
-        self.puppet = Puppet(portrait, self.model, renderer.config)
+        self.offsets, self.network = renderer.offsets, renderer.network
+        self.puppet = Puppet(portrait, renderer.model, renderer.config)
         self.size = picture_size(portrait)
         self.square = HeadSquare.of(portrait.landmarks, self.size)
         self.own = coefficients(portrait.expression[None], portrait_pose(portrait), self.size, self.square)
@@ -101,7 +82,7 @@ class _Painter:
         self, expression: Float[Tensor, "frames expression"], poses: HeadPoses
     ) -> UInt8[np.ndarray, "frames height width 3"]:
         """Pictures of a run of frames."""
-        offsets = self.model.offsets(expression).double().numpy()
+        offsets = self.offsets(expression)
         images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)
         if not self.share:
             return images
