@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.footage import DEFAULT_FOOTAGE, FootageClip, clips
 from benchmarks.report import Figure, figures_as_json, figures_table, markdown, provenance, run, write_report
-from declaim.face.layouts import CHIN, FACE64, FOREHEAD, LIPS_INNER_LOWER, LIPS_INNER_UPPER, TRACKER_SCORES
+from declaim.face.layouts import FACE64, TRACKER_SCORES
 from declaim.face.model import FaceModel
 from declaim.face.tracker import FaceTracker, TrackedFace, track_motion
 from declaim.media import read_frames, write_video
@@ -26,6 +26,7 @@ from declaim.metrics.extractors import MobileFaceNet
 from declaim.metrics.functional.image import psnr, ssim
 from declaim.metrics.functional.lip import lmd
 from declaim.registry import RENDERERS, resolve
+from declaim.render.geometry import lip_gap
 from declaim.render.mesh import MeshRenderer
 from declaim.render.portrait import load_portrait
 from declaim.types import Frames, Motion, Portrait
@@ -212,13 +213,6 @@ def smiling_portrait(model: FaceModel) -> Portrait:
     from skimage.data import astronaut
 
     return load_portrait(astronaut(), model=model)
-
-
-def lip_gap(points: torch.Tensor) -> torch.Tensor:
-    """Mean distance of the inner lips' middle points in the picture, in face heights."""
-    upper, lower = list(LIPS_INNER_UPPER[3:8]), list(LIPS_INNER_LOWER[3:8])
-    height = (points[..., FOREHEAD, :2] - points[..., CHIN, :2]).norm(dim=-1)
-    return (points[..., upper, :2] - points[..., lower, :2]).norm(dim=-1).mean(-1) / height
 
 
 def first_seconds(clip: FootageClip, n_frames: int) -> Iterator[Frames]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from declaim.errors import ConfigError
 from declaim.face.camera import Pose, focal_length, unproject
+from declaim.face.layouts import CHIN, FOREHEAD, LIPS_INNER_LOWER, LIPS_INNER_UPPER
 from declaim.face.model import FaceModel
 from declaim.face.rotations import matrix_from_axis_angle
 from declaim.render.base import Anchor
@@ -120,6 +121,14 @@ def worn_expression(
     apart = float(model.offsets(portrait.expression - first).norm(dim=-1).mean())
     share = 1 - float(smoothstep(np.array((apart - SAME_EXPRESSION_CM[0]) / np.ptp(SAME_EXPRESSION_CM))))
     return portrait.expression + share * (first - portrait.expression)
+
+
+def lip_gap(points: Float[Tensor, "*batch points _"]) -> Float[Tensor, "*batch"]:
+    """Mean distance of the inner lips' middle points in the picture, in face heights."""
+    upper, lower = list(LIPS_INNER_UPPER[3:8]), list(LIPS_INNER_LOWER[3:8])
+    height = (points[..., FOREHEAD, :2] - points[..., CHIN, :2]).norm(dim=-1)
+    gap: Tensor = (points[..., upper, :2] - points[..., lower, :2]).norm(dim=-1).mean(-1) / height
+    return gap
 
 
 def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from declaim.face.layouts import CHIN, FOREHEAD, LIPS_INNER_LOWER, LIPS_INNER_UPPER
 from declaim.face.model import FaceModel
 from declaim.render.coefficients import coefficients
 from declaim.render.cutout import HeadSquare
-from declaim.render.geometry import HeadPoses, picture_size, portrait_pose, smoothstep
+from declaim.render.geometry import HeadPoses, lip_gap, picture_size, portrait_pose, smoothstep
 from declaim.render.mesh.puppet import Puppet
 from declaim.render.mouth.config import MouthRendererConfig
 from declaim.render.mouth.network import MouthNetwork
@@ -83,9 +82,10 @@ class _Painter:
     ) -> UInt8[np.ndarray, "frames height width 3"]:
         """Pictures of a run of frames."""
         offsets = self.offsets(expression)
-        images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)
+        images = self.puppet.frames(offsets, poses)
         if not self.share:
             return images
+        points = self.puppet.points(offsets, poses)
         told = coefficients(expression, poses, self.size, self.square)
         for image, where, row in zip(images, points, told, strict=True):  # one by one: runs do not change pictures
             self._redraw(image, self._place(where, row), row[None])
@@ -107,7 +107,4 @@ def _share(landmarks: Float[Tensor, "points 3"], gaps: tuple[float, float] | Non
     """How much of what the network changes is shown, by how far the portrait's lips are apart."""
     if gaps is None:
         return 1.0
-    upper, lower = landmarks[list(LIPS_INNER_UPPER[3:8]), :2], landmarks[list(LIPS_INNER_LOWER[3:8]), :2]
-    height = (landmarks[FOREHEAD, :2] - landmarks[CHIN, :2]).norm()
-    gap = float((upper - lower).norm(dim=1).mean() / height)
-    return 1.0 - float(smoothstep(np.array((gap - gaps[0]) / (gaps[1] - gaps[0]))))
+    return 1.0 - float(smoothstep(np.array((float(lip_gap(landmarks)) - gaps[0]) / (gaps[1] - gaps[0]))))
