@@ -11,6 +11,7 @@ every speaker one vote. Runs that are in RUNS already are not trained again.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -34,11 +35,13 @@ PRESETS = {
 }  # fmt: skip
 
 
-def trained(name: str, corpus: Path, runs: Path, preset: str, *, seed: int, steps: int) -> Path:
+def trained(
+    name: str, corpus: Path, runs: Path, preset: str, *, seed: int, steps: int, others: Sequence[str] = ()
+) -> Path:
     """Folder of one run's weights."""
     run, recipe = runs / f"{preset}-{seed}", find_recipe(name)
     if not (run / "weights" / "config.json").is_file():
-        changes = [f"train.steps={steps}", "train.warmup=40", f"train.seed={seed}"]
+        changes = [f"train.steps={steps}", "train.warmup=40", f"train.seed={seed}", *others]
         run_recipe(recipe, overridden(recipe.presets[preset], changes), corpus, run, command="benchmarks.ablations")
     return run / "weights"
 

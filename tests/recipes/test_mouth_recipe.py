@@ -12,9 +12,9 @@ from declaim.errors import ConfigError
 from declaim.face.layouts import LIPS_INNER, LIPS_OUTER, MIRROR
 from declaim.face.model import FaceModel
 from declaim.recipes import pair_making
-from declaim.recipes.mouth_material import MouthSampler, cut_patches, mouth_mask
 from declaim.recipes.mouth_renderer import RECIPE, MouthSettings
 from declaim.recipes.pair_making import chosen_frames
+from declaim.recipes.pair_patches import PatchSampler, cut_patches, mouth_mask
 from declaim.recipes.pairs import SIDE, Look, PairChanges, Pairs, PairSampler, PairsData, read_pairs, with_pictures
 from declaim.render.mouth import MouthNetwork
 from declaim.render.mouth.config import default
@@ -144,7 +144,7 @@ def test_patches_of_guide_and_target_lie_on_each_other(pairs):
     sampler = PairSampler(pairs, FaceModel.from_pretrained(), PairChanges(), 0)
     apart = []
     for index in range(len(pairs)):
-        patches = cut_patches(sampler.whole(index, index % 2 == 0, PLAIN), default())
+        patches = cut_patches(sampler.whole(index, index % 2 == 0, PLAIN), default().view)
         apart.append(np.abs(patches.guide.astype(int) - patches.target).mean())
         assert 0.004 < patches.mouth.mean() < 0.2
         rows = np.flatnonzero(patches.mouth.max(1) > 0.5)
@@ -209,7 +209,7 @@ def test_what_vgg_sees_is_learnt_and_judged(corpus):
 
 
 def test_rows_of_patches_are_those_of_the_pairs(pairs):
-    sampler = MouthSampler(pairs, FaceModel.from_pretrained(), default(), PairChanges(), 0)
+    sampler = PatchSampler(pairs, FaceModel.from_pretrained(), default().view, PairChanges(), 0)
     batch = sampler.batch(2, range(3))
     assert batch["target"].shape == (3, 3, 96, 96)
     assert batch["mouth"].shape == (3, 96, 96)

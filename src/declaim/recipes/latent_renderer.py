@@ -9,27 +9,30 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from declaim.data.corpus import ClipRecord, Corpus
 from declaim.diffusion.noise import row_generators, row_noise
 from declaim.diffusion.parameterization import q_sample
 from declaim.errors import ConfigError
 from declaim.face.model import FaceModel
-from declaim.metrics.functional.image import psnr
+from declaim.metrics.extractors import VGG16Features
 from declaim.recipes.base import Section, Settings
-from declaim.recipes.latent_material import LatentPairs, encode_pairs, opening
 from declaim.recipes.motion import HELD_OUT, TINY
-from declaim.recipes.pairs import PairChanges, PairSampler, PairsData, read_pairs, with_pictures
-from declaim.render.latent.autoencoder import Autoencoder, from_bytes, to_bytes
+from declaim.recipes.pair_patches import PatchSampler
+from declaim.recipes.pairs import PairChanges, PairsData, read_pairs, with_pictures
+from declaim.render.latent.autoencoder import Autoencoder
 from declaim.render.latent.config import LatentConfig, UNetConfig, default, paper, tiny
-from declaim.render.latent.mask import region_mask
+from declaim.render.latent.mask import lips_mask, shown_mask
 from declaim.render.latent.networks import TRAIN_AUTOENCODER, LatentNetworks, load_autoencoder
-from declaim.render.latent.objective import frame_loss
+from declaim.render.latent.objective import frame_loss, perceptual_loss
 from declaim.render.latent.sampling import FrameSampler
 from declaim.render.latent.unet import Conditions
+from declaim.render.mouth.objective import colour_loss
+from declaim.render.patches import crop
 from declaim.train.config import TrainConfig
 from declaim.types import OnStep
 
@@ -46,8 +49,6 @@ class LatentData(PairsData):
 
     autoencoder: str = ""
     """Folder of an autoencoder's weights, made by the recipe latent-autoencoder."""
-    pairs: int = Field(4000, gt=0)
-    """Most pairs that are encoded, spread over all of them: 40 ms and 130 kB each on one core."""
 
 
 class LatentObjective(Section):
@@ -59,8 +60,22 @@ class LatentObjective(Section):
     from_guide: float = Field(0.5, ge=0, le=1)
     """Share of the rows in which the guide, not the true frame, is noised to between half of ``network.start`` and all
     of it: what sampling begins with."""
+    nearer: float = Field(0.5, ge=0, le=1)
+    """Share of those in which it has come part of the way to the true frame: what a process begins with that carries
+    the previous frame's offset."""
     mouth: float = Field(4.0, ge=0)
     """Extra weight of the mouth's places; 0 as in the paper."""
+    latent: float = Field(0.3, ge=0)
+    """Weight of the error of latents (eq. 16)."""
+    # Deviation: the paper trains the UNet on latents alone.
+    colour: float = Field(4.0, ge=0)
+    """Weight of the error of the pictures that are decoded, absolute, 0 to 1."""
+    perceptual: float = Field(2.0, ge=0)
+    """Weight of what VGG16 sees around the lips (the asset vgg16-hed)."""
+    blocks: int = Field(3, ge=1, le=5)
+    """Its first blocks that are compared."""
+    around: float = Field(0.56, gt=0, le=1)
+    """Share of the patch's side, around the lips, that it sees."""
 
 
 class LatentSettings(Settings):
@@ -70,11 +85,11 @@ class LatentSettings(Settings):
     """The UNet and its process; the autoencoder's sizes are taken from its folder."""
     data: LatentData = LatentData()
     """What is learnt from."""
-    changes: PairChanges = PairChanges()
-    """How pictures are changed in their mirrored version."""
+    changes: PairChanges = PairChanges(portrait=0.1)
+    """How pictures are changed."""
     objective: LatentObjective = LatentObjective()
     """How the UNet learns."""
-    judged: int = Field(32, gt=0)
+    judged: int = Field(64, gt=0)
     """Pairs of held-out speakers that a validation draws."""
 
 
@@ -83,110 +98,133 @@ class LatentTask:
 
     Args:
         networks: both.
-        learnt: latents to learn from.
-        held: latents for validation, if any.
+        sampler: draws rows.
+        held: draws rows for validation, if there are any.
         settings: of the recipe.
         clips: records of the corpus that are learnt from.
     """
 
     def __init__(
-        self, networks: LatentNetworks, learnt: LatentPairs, held: LatentPairs | None, settings: LatentSettings,
+        self, networks: LatentNetworks, sampler: PatchSampler, held: PatchSampler | None, settings: LatentSettings,
         clips: Sequence[ClipRecord],
     ) -> None:  # fmt: skip
         self.module: nn.Module = networks
         self.clips = clips
-        self._learnt, self._held, self._settings = learnt, held, settings
+        self._sampler, self._settings = sampler, settings
+        self._held = None if held is None else self._masked(held.plain(_spread(len(held.pairs.pairs), settings.judged)))
         self._schedule = FrameSampler(networks.config, networks.unet).schedule
+        self._features = VGG16Features.from_pretrained() if settings.objective.perceptual else None
 
     def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
-        """Latents and coefficients of pairs, half of them mirrored."""
-        made = [self._learnt.row(*self._learnt.choose(number, row)) for row in rows]
-        return {name: torch.stack([one[name] for one in made]) for name in made[0]}
+        """Patches, with where the mesh renderer's own detail is dropped and what is shown."""
+        return self._masked(self._sampler.batch(number, rows))
+
+    def _masked(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        config, faces = self._settings.network, rows["guide_points"].numpy()
+        masks = {
+            name: torch.from_numpy(np.stack([mask(face, config) for face in faces]))
+            for name, mask in (("lips", lips_mask), ("shown", shown_mask))
+        }
+        return {name: value for name, value in rows.items() if name != "guide_points"} | masks
 
     def names(self, number: int, rows: range) -> list[str]:
         """The clips that the rows come from."""
-        pairs = self._learnt.sampler.pairs
-        numbers = [self._learnt.chosen[self._learnt.choose(number, row)[1]] for row in rows]
-        return [pairs.clip[int(pairs.of[i])] for i in numbers]
+        return self._sampler.pairs.names(number, rows)
 
     def losses(
         self, module: nn.Module, batch: Mapping[str, Tensor], seeds: Int64[Tensor, " rows"]
     ) -> dict[str, Tensor]:
-        """Eq. 16."""
+        """Eq. 16, and the error of the pictures."""
         assert isinstance(module, LatentNetworks)
-        target, guide = batch["target"], batch["guide"]
-        steps, guided = self._noising(module.config, seeds)
-        start = torch.where(guided[:, None, None, None].to(target.device), guide, target)
+        seen, target = _told(module, batch)
+        steps, nearness, guided = self._noising(module.config, seeds)
+        begin = target
+        if seen.guide is not None:
+            way = torch.where(guided, nearness, 1.0)[:, None, None, None].to(target.device)
+            begin = torch.lerp(seen.guide, target, way)
         eps = row_noise(seeds, *target.shape[1:], stream=1).to(target.device)
         levels = self._schedule.alpha_bar[steps][:, None, None, None].to(target.device)
-        noisy = q_sample(start, eps, levels)
-        conditions = Conditions(
-            batch["coefficients"], batch["reference"], guide if module.config.unet.guide else None
-        )  # fmt: skip
-        estimate = module.unet(noisy, steps.to(target.device), conditions)
-        weight = 1.0 + self._settings.objective.mouth * batch["mouth"]
-        return {
-            "total": frame_loss(target, estimate, weight),
-            "plain": frame_loss(target, estimate).detach(),
-            "of_guide": frame_loss(target, guide, weight),
-        }
+        estimate = module.unet(q_sample(begin, eps, levels), steps.to(target.device), seen)
+        asked = self._settings.objective
+        places = functional.interpolate(batch["mouth"][:, None], target.shape[-2:], mode="area")
+        weight = 1.0 + asked.mouth * places
+        found = {"latent": asked.latent * frame_loss(target, estimate, weight)}
+        if asked.colour or asked.perceptual:
+            found |= self._seen(_shown(module, seen, estimate, batch), batch)
+        return {**found, "total": torch.stack(list(found.values())).sum()}
 
-    def _noising(self, config: LatentConfig, seeds: Int64[Tensor, " rows"]) -> tuple[Tensor, Tensor]:
-        """The diffusion step of every row, and whether its guide is noised."""
+    def _seen(self, drawn: Float[Tensor, "rows 3 side side"], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is wrong with pictures, 0 to 1."""
+        asked, target = self._settings.objective, batch["target"]
+        weights = (1.0 + asked.mouth * batch["mouth"]) * batch["shown"]
+        found = {"colour": asked.colour * colour_loss(drawn, target, weights).mean()}
+        if self._features is not None:
+            self._features.to(target.device)
+            both = [self._near(2.0 * pictures - 1.0) for pictures in (target, drawn)]
+            found["perceptual"] = asked.perceptual * perceptual_loss(both[0], both[1], self._maps)
+        return found
+
+    def _near(self, patches: Float[Tensor, "*batch side side"]) -> Float[Tensor, "*batch small small"]:
+        """What VGG16 sees: around the lips, or the whole square of the head."""
+        view = self._settings.network.view
+        return patches if view.cm is None else crop(patches, self._settings.objective.around, view.above)
+
+    def _maps(self, pictures: Tensor) -> list[Tensor]:
+        assert self._features is not None
+        found = self._features.maps(
+            pictures.contiguous(memory_format=torch.channels_last), self._settings.objective.blocks
+        )
+        return list(found)
+
+    def _noising(self, config: LatentConfig, seeds: Int64[Tensor, " rows"]) -> tuple[Tensor, Tensor, Tensor]:
+        """The diffusion step of every row, how far its guide has come to the truth, and whether it is noised."""
         wanted, start = self._settings.objective, config.start
-        drawn = torch.stack([torch.rand(2, generator=generator) for generator in row_generators(seeds)]).double()
+        drawn = torch.stack([torch.rand(4, generator=generator) for generator in row_generators(seeds)]).double()
         anywhere = drawn[:, 1] * config.diffusion_steps
+        nearness = torch.where(drawn[:, 2] < wanted.nearer, drawn[:, 3], 0.0).float()
         if start is None:
-            return anywhere.long(), torch.zeros(len(seeds), dtype=torch.bool)
+            return anywhere.long(), nearness, torch.zeros(len(seeds), dtype=torch.bool)
         guided = drawn[:, 0] < wanted.from_guide
         shallow = ~guided & (drawn[:, 0] < wanted.from_guide + (1 - wanted.from_guide) * wanted.shallow)
         near = torch.where(guided, 0.5 + 0.5 * drawn[:, 1], drawn[:, 1]) * (start + 1)
-        return torch.where(guided | shallow, near, anywhere).long(), guided
+        return torch.where(guided | shallow, near, anywhere).long(), nearness, guided
 
     @torch.no_grad()
     def validate(self, module: nn.Module) -> dict[str, float]:
-        """On held-out speakers: errors of latents; PSNR in the square and inside the mouth, its own and the guide's.
+        """On held-out speakers: errors of latents; PSNR in the mouth (dB), and the perceptual distance around it.
 
-        ``unchanged`` is what the autoencoder alone makes of the guide, ``decoded`` the network without the guide's
-        detail.
+        The latter two of what is drawn, of the guide, and of what the autoencoder alone makes of the guide
+        (``unchanged``).
         """
         assert isinstance(module, LatentNetworks)
         if self._held is None:
             return {}
-        sampler = FrameSampler(module.config, module.unet)
-        rows = [self._judge(module, sampler, self._held, place) for place in range(len(self._held.of))]
-        names = sorted({name for row in rows for name in row})
-        return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+        sampler, device = FrameSampler(module.config, module.unet), module.autoencoder.latent_mean.device
+        noise, rows = sampler.noise(0).to(device), []
+        for row in range(len(self._held["mouth"])):
+            batch = {name: value[row : row + 1].to(device) for name, value in self._held.items()}
+            seen, target = _told(module, batch)
+            drawn = sampler(seen, noise)
+            pictures = {"drawn": _shown(module, seen, drawn, batch), "guide": batch["guide"]}
+            latents = {"latent": drawn}
+            if seen.guide is not None:
+                pictures["unchanged"] = _shown(module, seen, seen.guide, batch)
+                latents["guide_latent"] = seen.guide
+            found = {name: float(frame_loss(target, latent)) for name, latent in latents.items()}
+            for name, picture in pictures.items():
+                found |= {f"{figure}_{name}": value for figure, value in self._figures(picture, batch).items()}
+            rows.append(found)
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    def _judge(self, module: LatentNetworks, sampler: FrameSampler, held: LatentPairs, place: int) -> dict[str, float]:
-        """Figures of one pair."""
-        noise = sampler.noise(0).to(module.autoencoder.latent_mean.device)
-        row = {name: value[None].to(noise.device) for name, value in held.row(0, place).items()}
-        guide = row["guide"] if module.config.unet.guide else None
-        drawn = sampler(Conditions(row["coefficients"], row["reference"], guide), noise)
-        pairs, number = held.sampler.pairs, held.chosen[place]
-        weight = 1.0 + self._settings.objective.mouth * row["mouth"]
-        truth = pairs.target[number]
-        found = {
-            "latent": float(frame_loss(row["target"], drawn, weight)),
-            "guide_latent": float(frame_loss(row["target"], row["guide"], weight)),
-        }
-        if module.config.side != len(truth):
-            return found
-        shown = from_bytes(torch.from_numpy(pairs.guide[number])[None]).to(noise.device)
-        mask = region_mask(pairs.guide_points[number].numpy(), module.config.side, "lips")
-        lips = torch.from_numpy(mask)[None, None].to(noise.device)
-        output = module.pictures(row["reference"], drawn, guide, shown, lips)
-        decoded = module.autoencoder.pictures(row["reference"], drawn)
-        inside = opening(pairs.points[number].numpy()) > 0
-        pictures = {"guide_psnr": pairs.guide[number]}
-        made = {"psnr": output, "decoded_psnr": decoded}
-        if guide is not None:  # what the autoencoder alone does to the guide
-            made["unchanged_psnr"] = module.pictures(row["reference"], guide, guide, shown, lips)
-        for name, picture in made.items():
-            pictures[name] = to_bytes(picture)[0].cpu().numpy()
-        for name, seen in pictures.items():
-            found |= {name: psnr(seen, truth), f"mouth_{name}": psnr(seen[inside], truth[inside])}
+    def _figures(self, picture: Float[Tensor, "1 3 side side"], batch: Mapping[str, Tensor]) -> dict[str, float]:
+        target, mouth = batch["target"], batch["mouth"]
+        picture = picture.clamp(0, 1)
+        error = float(((picture - target).square().mean(1) * mouth).sum() / mouth.sum())
+        found = {"psnr": float(-10 * np.log10(max(error, 1e-8)))}
+        if self._features is not None:
+            a, b = (_bytes(self._near(pictures)) for pictures in (picture, target))
+            features = self._features.cpu()
+            found["perceptual"] = float(features.appearance(a).distance(features.appearance(b)).mean())
         return found
 
     def save(self, module: nn.Module, folder: Path, card: str) -> None:
@@ -201,8 +239,10 @@ class LatentTask:
 TRAIN = TrainConfig(steps=1500, batch_size=16, learning_rate=1e-3, weight_decay=0.01, ema=0.995, validate_every=250)
 BASE = LatentSettings(train=TRAIN, network=default())
 HELD = BASE.model_copy(update={"data": LatentData(hold_out=HELD_OUT)})
-FEW = TRAIN.model_copy(update={"steps": 500})
+FEW = TRAIN.model_copy(update={"steps": 400, "validate_every": 400})
 """Enough to compare the ablations of table 2 with three seeds (train.seed=0, 1, 2)."""
+PLAIN = LatentObjective(latent=1.0, colour=0.0, perceptual=0.0)
+"""Latents alone, as in the paper."""
 
 
 def _ablation(**unet: object) -> LatentSettings:
@@ -210,7 +250,7 @@ def _ablation(**unet: object) -> LatentSettings:
     changed = UNetConfig.model_validate(BASE.network.unet.model_dump() | unet)
     process = {} if changed.guide else {"start": None, "sampling_steps": 20, "detail": False}
     network = LatentConfig.model_validate(BASE.network.model_dump() | {"unet": changed.model_dump()} | process)
-    return HELD.model_copy(update={"train": FEW, "network": network})
+    return HELD.model_copy(update={"train": FEW, "network": network, "objective": PLAIN})
 
 
 class LatentRecipe:
@@ -220,11 +260,17 @@ class LatentRecipe:
     presets: Mapping[str, LatentSettings] = {
         "default": BASE,
         "held-out": HELD,
-        "tiny": LatentSettings(train=TINY, network=tiny(), data=LatentData(references=1, targets=3, pairs=8), judged=2),
+        "tiny": LatentSettings(
+            train=TINY,
+            network=tiny(),
+            data=LatentData(references=1, targets=3),
+            judged=2,
+            objective=LatentObjective(perceptual=0.0),
+        ),
         "paper": LatentSettings(
             train=TrainConfig(steps=200_000, batch_size=32, learning_rate=1e-4, validate_every=5000, save_every=5000),
             network=paper(),
-            objective=LatentObjective(shallow=0.0, from_guide=0.0, mouth=0.0),
+            objective=LatentObjective(shallow=0.0, from_guide=0.0, mouth=0.0, latent=1.0, colour=0.0, perceptual=0.0),
         ),
         "ablation": _ablation(),
         "ablation-concat": _ablation(conditions="concat"),
@@ -242,20 +288,46 @@ class LatentRecipe:
         autoencoder = _autoencoder(settings)
         network = settings.network.model_copy(update={"autoencoder": autoencoder.config})
         network = LatentConfig.model_validate(network.model_dump())
+        settings = settings.model_copy(update={"network": network})
         learnt, kept = with_pictures(corpus, data)
-        pairs = read_pairs(corpus, learnt, data, on_step)
-        sampler = PairSampler(pairs, model, settings.changes, settings.train.seed)
-        latents = encode_pairs(sampler, autoencoder, network.side, data.pairs, on_step)
-        held = None
-        if kept:
-            own = PairSampler(read_pairs(corpus, kept, data, on_step), model, settings.changes, settings.train.seed)
-            held = encode_pairs(own, autoencoder, network.side, settings.judged)
+        parts = [read_pairs(corpus, clips, data, on_step) for clips in (learnt, kept) if clips]
+        samplers = [PatchSampler(p, model, network.view, settings.changes, settings.train.seed) for p in parts]
         networks = LatentNetworks(network, autoencoder)
-        networks.unet.measure(latents.coefficients.flatten(0, 1))
-        return LatentTask(networks, latents, held, settings, learnt)
+        networks.unet.measure(parts[0].coefficients)
+        return LatentTask(networks, samplers[0], samplers[1] if kept else None, settings, learnt)
 
 
 RECIPE = LatentRecipe()
+
+
+def _told(module: LatentNetworks, batch: Mapping[str, Tensor]) -> tuple[Conditions, Float[Tensor, "rows channels h w"]]:
+    """What the UNet is told, and the latents of the true frames."""
+    asked = module.config.unet
+
+    def encoded(name: str) -> Tensor:
+        return module.autoencoder.latents(2.0 * batch[name] - 1.0)
+
+    with torch.no_grad():
+        guide = encoded("guide") if asked.guide else None
+        told = Conditions(batch["coefficients"], encoded("portrait"), guide, batch["own"] if asked.own else None)
+        return told, encoded("target")
+
+
+def _shown(
+    module: LatentNetworks, told: Conditions, drawn: Float[Tensor, "rows channels h w"], batch: Mapping[str, Tensor]
+) -> Float[Tensor, "rows 3 side side"]:
+    """Patches as they are put back into frames, 0 to 1."""
+    guide = batch["guide"]
+    made = module.pictures(told.reference, drawn, told.guide, 2.0 * guide - 1.0, batch["lips"][:, None])
+    return guide + batch["shown"][:, None] * ((made + 1.0) / 2.0 - guide)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    return sorted(set(np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()))
+
+
+def _bytes(patches: Float[Tensor, "rows 3 h w"]) -> np.ndarray:
+    return np.asarray((patches.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
 
 def _autoencoder(settings: LatentSettings) -> Autoencoder:

@@ -19,11 +19,12 @@ from declaim.face.model import FaceModel
 from declaim.metrics.extractors import VGG16Features
 from declaim.recipes.base import Section, Settings
 from declaim.recipes.motion import HELD_OUT, TINY
-from declaim.recipes.mouth_material import MouthSampler
+from declaim.recipes.pair_patches import PatchSampler
 from declaim.recipes.pairs import PairChanges, PairsData, read_pairs, with_pictures
 from declaim.render.mouth.config import MouthNetworkConfig, default, tiny
 from declaim.render.mouth.network import MouthNetwork
-from declaim.render.mouth.objective import colour_loss, crop, perceptual_loss
+from declaim.render.mouth.objective import colour_loss, perceptual_loss
+from declaim.render.patches import crop
 from declaim.train.config import TrainConfig
 from declaim.types import OnStep
 
@@ -78,7 +79,7 @@ class MouthTask:
     def __init__(
         self,
         module: MouthNetwork,
-        sampler: MouthSampler,
+        sampler: PatchSampler,
         held: Mapping[str, Mapping[str, Tensor]],
         settings: MouthSettings,
         clips: Sequence[ClipRecord],
@@ -184,11 +185,11 @@ class MouthRecipe:
         model, (learnt, held) = FaceModel.from_pretrained(), with_pictures(corpus, settings.data)
         total = len(learnt) + len(held)
         pairs = read_pairs(corpus, learnt, settings.data, _shifted(on_step, 0, total))
-        sampler = MouthSampler(pairs, model, settings.network, settings.changes, settings.train.seed)
+        sampler = PatchSampler(pairs, model, settings.network.view, settings.changes, settings.train.seed)
         rows: dict[str, Mapping[str, Tensor]] = {}
         if held:
             judged = read_pairs(corpus, held, settings.data, _shifted(on_step, len(learnt), total))
-            plain = MouthSampler(judged, model, settings.network, settings.changes, settings.train.seed)
+            plain = PatchSampler(judged, model, settings.network.view, settings.changes, settings.train.seed)
             names = judged.speaker
             for speaker in sorted(set(names)):
                 rows[speaker] = plain.plain(_some([i for i, name in enumerate(names) if name == speaker]))

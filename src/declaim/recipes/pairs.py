@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -38,6 +38,8 @@ class PairChanges(Section):
     """Spread of the logarithm of their contrast."""
     colour: float = Field(0.03, ge=0)
     """Spread of what is added to each channel; white is 1."""
+    portrait: float = Field(0.0, ge=0, le=1)
+    """Share of the rows whose frame is the portrait itself: what is asked for is there already."""
     grain: float = Field(0.01, ge=0)
     """Most noise on them, the same in all three."""
 
@@ -171,6 +173,13 @@ class Pair:
     guide_points: Float[Tensor, "478 2"]
     look: "Look"
 
+    def of_portrait(self) -> "Pair":
+        """A row whose frame is the portrait."""
+        return replace(
+            self, guide=self.reference, target=self.reference, coefficients=self.own, points=self.own_points,
+            guide_points=self.own_points,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Look:
@@ -239,7 +248,8 @@ class PairSampler:
         rng = np.random.default_rng((self.seed, number, row))
         index = self._choose(rng)
         mirrored = bool(rng.random() < self.changes.mirror)
-        return self.whole(index, mirrored, Look.drawn(rng, self.changes))
+        pair = self.whole(index, mirrored, Look.drawn(rng, self.changes))
+        return pair.of_portrait() if rng.random() < self.changes.portrait else pair
 
     def whole(self, index: int, mirrored: bool, look: Look) -> Pair:
         """A pair by its number."""

@@ -1,5 +1,7 @@
 """Autoencoder, UNet and process of the latent renderer."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,7 +26,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 def conditions(count: int = 2, guide: bool = True) -> Conditions:
     frames = normal(count, 4, SIDE, SIDE, seed=3) if guide else None
-    return Conditions(normal(count, 70, seed=1), normal(1, 4, SIDE, SIDE, seed=2), frames)
+    return Conditions(normal(count, 70, seed=1), normal(1, 4, SIDE, SIDE, seed=2), frames, normal(1, 70, seed=4))
 
 
 def made(config: LatentConfig) -> DiffusionUNet:
@@ -153,19 +155,22 @@ def test_every_block_attends_to_both_conditions():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("unet", [{}, {"conditions": "concat"}, {"guide": False}])
+@pytest.mark.parametrize("unet", [{}, {"conditions": "concat"}, {"guide": False}, {"own": False}])
 def test_everything_told_matters_and_frames_do_not_know_of_each_other(unet):
     config = changed(tiny(), **unet)
     network, noisy, step = made(config), normal(2, 4, SIDE, SIDE), torch.tensor([3, 30])
     told = conditions(guide=config.unet.guide)
     found = network(noisy, step, told)
-    alone = Conditions(told.coefficients[1:], told.reference, None if told.guide is None else told.guide[1:])
+    alone = Conditions(told.coefficients[1:], told.reference, None if told.guide is None else told.guide[1:], told.own)
     torch.testing.assert_close(network(noisy[1:], step[1:], alone), found[1:], atol=1e-5, rtol=1e-4)
     for name, value in vars(told).items():
-        if value is not None:
+        if value is not None and (name != "own" or config.unet.own):
             other = Conditions(**{**vars(told), name: value.flip(-1)})
             assert float((network(noisy, step, other) - found).abs().max()) > 1e-4
     assert float((network(noisy, step + 9, told) - found).abs().max()) > 1e-4
+    if config.unet.own:
+        with pytest.raises(ConfigError, match="portrait's own coefficients"):
+            network(noisy, step, replace(told, own=None))
     with pytest.raises(ConfigError, match="guided"):
         network(noisy, step, conditions(guide=not config.unet.guide))
 
@@ -214,6 +219,8 @@ def test_the_process_starts_from_the_noised_guide():
     sampler(told, noise)
     level = sampler.schedule.at(20)
     torch.testing.assert_close(seen[0], level**0.5 * told.guide + (1 - level) ** 0.5 * noise)
+    sampler(told, noise, torch.ones(1, 4, SIDE, SIDE))
+    torch.testing.assert_close(seen[-2], level**0.5 * (told.guide + 1) + (1 - level) ** 0.5 * noise)
     with pytest.raises(ConfigError, match="none were given"):
         sampler(Conditions(told.coefficients, told.reference), noise)
 
@@ -226,7 +233,10 @@ def test_settings_that_do_not_fit_are_refused():
     ):
         with pytest.raises(ValueError, match=words):
             LatentConfig(**{**dict(tiny()), **wrong})
-    assert (paper().autoencoder.factor, paper().diffusion_steps, paper().sampling_steps) == (4, 1000, 50)
+    published = paper()
+    assert (published.autoencoder.factor, published.diffusion_steps, published.sampling_steps) == (4, 1000, 50)
+    assert (published.side, published.view_cm, published.carry) == (256, None, 0.0)
+    assert not published.unet.own
 
 
 def test_networks_are_saved_and_read_strictly(tmp_path):

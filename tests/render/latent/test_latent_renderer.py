@@ -6,10 +6,9 @@ import torch
 
 from declaim.errors import CapacityError, ConfigError, DeclaimWarning
 from declaim.face.layouts import LIPS_OUTER
-from declaim.render.cutout import HeadSquare
 from declaim.render.latent import LatentNetworks, LatentRenderer, LatentRendererConfig
 from declaim.render.latent.config import LatentConfig, tiny
-from declaim.render.latent.mask import add_back, matched, region_mask
+from declaim.render.latent.mask import lips_mask, matched, region_mask, shown_mask
 from declaim.render.mesh import MeshRenderer
 
 
@@ -45,20 +44,28 @@ def test_an_untrained_network_shows_the_mesh_renderers_frames_but_for_the_lips(p
     assert rows.min() > lips[:, 1].min() - 0.2 * height
 
 
-def test_the_face_alone_is_redrawn(networks, portrait, lively):
+def of_the_head(networks: LatentNetworks) -> LatentNetworks:
+    """The same weights, for the head's square."""
+    other = LatentNetworks(LatentConfig.model_validate(networks.config.model_dump() | {"view_cm": None}))
+    other.load_state_dict(networks.state_dict())
+    return other.eval()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_mouth_or_face_alone_are_redrawn(networks, portrait, lively, whole):
     guide = mesh(portrait, lively)
-    for region in ("face", "mouth"):
-        images = drawn(networks, portrait, lively, region=region)
-        different = (images != guide).any((0, 3))
-        assert different.any()
-        points = portrait.landmarks[:, :2].numpy()
-        (left, top), (right, bottom) = points.min(0) - 60, points.max(0) + 60
-        rows, columns = np.nonzero(different)
-        assert left < columns.min()
-        assert columns.max() < right
-        assert top < rows.min()
-        assert rows.max() < bottom
-    assert different.mean() < 0.2
+    images = drawn(of_the_head(networks) if whole else networks, portrait, lively)
+    different = (images != guide).any((0, 3))
+    points = portrait.landmarks[:, :2].numpy()
+    lips, height = points[list(LIPS_OUTER)], float(np.ptp(points[:, 1]))
+    shown = points if whole else np.concatenate([lips - 0.4 * height, lips + 0.4 * height])
+    (left, top), (right, bottom) = shown.min(0) - 60 * whole, shown.max(0) + 60 * whole
+    rows, columns = np.nonzero(different)
+    assert left < columns.min()
+    assert columns.max() < right
+    assert top < rows.min()
+    assert rows.max() < bottom
+    assert np.ptp(columns) > (0.8 if whole else 0.4) * np.ptp(points[:, 0])
 
 
 def test_pictures_do_not_depend_on_runs_or_batches(networks, portrait, lively):
@@ -67,6 +74,10 @@ def test_pictures_do_not_depend_on_runs_or_batches(networks, portrait, lively):
     apart = np.abs(drawn(networks, portrait, lively, batch=3).astype(int) - whole)
     assert apart.max() <= 1  # products of other sizes are rounded otherwise
     assert (drawn(networks, portrait, lively, seed=1) != whole).any()
+    carried = drawn(networks, portrait, lively, carry=0.5)
+    assert (drawn(networks, portrait, lively, carry=0.5, frames_per_run=2, batch=3) == carried).all()
+    assert (carried[0] == whole[0]).all()
+    assert (carried[1:] != whole[1:]).any()
 
 
 def test_a_batch_that_does_not_fit_is_halved(networks, portrait, lively, monkeypatch):
@@ -120,31 +131,27 @@ def test_the_papers_form_draws_from_noise_without_a_guide(portrait, lively):
 def test_masks_are_soft_and_end_inside_the_square():
     angle = np.linspace(0, 6.28, 478)
     points = np.stack([80 + 60 * np.cos(angle), 64 + 40 * np.sin(angle)], 1)
-    mask = region_mask(points, 128, "face")
-    assert mask[64, 64] == pytest.approx(1.0)
+    mask = region_mask(points, 128, 6.4, "face")
+    assert mask[64, 80] == pytest.approx(1.0)
     assert mask.min() == 0.0
     assert not mask[:, -3:].any()
     assert float(np.abs(np.diff(mask, axis=0)).max()) < 0.3
-    assert not region_mask(points + 1e6, 128, "mouth").any()
+    assert not region_mask(points + 1e6, 128, 6.4, "lips").any()
+
+
+def test_the_lips_are_a_part_of_what_is_shown():
+    angle = np.linspace(0, 6.28, 478)
+    face = np.stack([32 + 14 * np.cos(angle), 30 + 8 * np.sin(angle)], 1)
+    for config in (tiny(), tiny().model_copy(update={"view_cm": None})):
+        lips, shown = lips_mask(face, config), shown_mask(face, config)
+        assert (lips[30, 32], shown[30, 32]) == pytest.approx((1.0, 1.0))
+        assert lips.sum() < shown.sum()
+        assert float(max(shown[0].max(), shown[-1].max(), shown[:, 0].max(), shown[:, -1].max())) == 0
 
 
 def test_squares_are_brought_to_the_guides_colour():
     mask = np.full((1, 16, 16), 0.5, np.float32)
-    guide = np.full((1, 16, 16, 3), 100, np.uint8)
+    guide = np.full((1, 16, 16, 3), 100, np.float32)
     square = np.full((1, 16, 16, 3), 90.0, np.float32)
     square[..., 0] = 120
-    assert (matched(square, guide, mask) == 100).all()
-
-
-def test_changes_are_added_where_they_belong():
-    frames = np.full((1, 40, 40, 3), 100, np.uint8)
-    change = np.zeros((1, 8, 8, 3), np.float32)
-    change[0, :, :4] = 50
-    add_back(HeadSquare(-16.0, 8.0, 32.0), frames, change)
-    assert (frames[0, 8:, 2:] == 100).sum() > 0
-    assert (frames[0, 8:, 4:] == 100).all()  # the changed half lies left of the picture, but for the soft middle
-    frames[:] = 100
-    add_back(HeadSquare(0.0, 0.0, 16.0), frames, change)
-    assert (frames[0, :16, :6] == 150).all()
-    assert (frames[0, :, 16:] == 100).all()
-    add_back(HeadSquare(100.0, 0.0, 16.0), frames, change)  # outside
+    np.testing.assert_allclose(matched(square, guide, mask), 100, rtol=1e-5)

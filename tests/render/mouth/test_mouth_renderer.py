@@ -14,8 +14,7 @@ from declaim.render.mesh import MeshRenderer
 from declaim.render.mouth import MouthNetwork, MouthNetworkConfig, MouthRenderer, MouthRendererConfig
 from declaim.render.mouth import network as network_module
 from declaim.render.mouth.config import default, tiny
-from declaim.render.mouth.objective import colour_loss, crop, perceptual_loss
-from declaim.render.mouth.patches import mouth_place
+from declaim.render.mouth.objective import colour_loss, perceptual_loss
 from declaim.types import Motion, Portrait
 
 SIDE = 32
@@ -130,67 +129,6 @@ def test_the_perceptual_loss_reads_pictures_between_minus_one_and_one():
     loss = perceptual_loss(torch.stack([ones[0], 0 * ones[0]]), ones, maps)
     torch.testing.assert_close(loss, torch.tensor([0.0, 2.0]))
     assert (float(seen[0].min()), float(seen[0].max())) == (-1, 1)
-
-
-def test_the_crop_keeps_the_corners_of_the_mouth_where_they_are():
-    patches = torch.zeros(1, 96, 96)
-    patches[0, 40, 20:76] = 1
-    cut = crop(patches, 0.67, 0.42)
-    assert cut.shape == (1, 64, 64)
-    assert int(cut[0].sum(1).argmax()) / 64 == pytest.approx(0.42, abs=0.02)
-
-
-# --- patches ---------------------------------------------------------------------------------------------------------
-
-
-def told(angle: float = 0.0, log_size: float = 0.0) -> torch.Tensor:
-    row = torch.zeros(70)
-    row[66], row[69] = angle, log_size
-    return row
-
-
-@pytest.mark.parametrize("turned", [0.0, 0.3, -0.5])
-def test_the_patch_turns_with_the_head_and_keeps_the_mouth_in_its_place(turned):
-    config = default()
-    points = torch.zeros(478, 2).numpy()
-    points[61], points[291] = (90.0, 150.0), (130.0, 150.0)
-    place = mouth_place(points, told(turned), 256.0, config)
-    middle = place.inside(np.array([[110.0, 150.0]]))[0]
-    np.testing.assert_allclose(middle, [47.5, 96 * 0.42 - 0.5], atol=1e-9)
-    # counter-clockwise for the viewer is upward on the right, and y points down
-    along = place.warp[:, 0] / np.linalg.norm(place.warp[:, 0])
-    np.testing.assert_allclose(along, [np.cos(turned), -np.sin(turned)], atol=1e-7)
-    assert place.scale == pytest.approx(256 / 20 * config.patch_cm / 96)
-
-
-@pytest.mark.parametrize("log_size", [-0.8, 0.0, 1.2])
-def test_what_is_cut_fits_where_it_is_added(log_size):
-    """A change that turns the patch white does so where the patch lies, at any size."""
-    config = default()
-    picture = np.zeros((300, 300, 3), np.uint8)
-    points = np.zeros((478, 2), np.float32)
-    points[61], points[291] = (130.0, 150.0), (170.0, 150.0)
-    place = mouth_place(points, told(0.4, log_size), 256.0, config)
-    spot = np.zeros((96, 96, 3), np.float32)
-    spot[30:60, 20:50] = 1
-    place.add(picture, spot)
-    assert picture.max() == 255
-    seen = place.cut(picture).astype(np.float32) / 255
-    inner = np.zeros((96, 96), bool)
-    inner[34:56, 24:46] = True
-    outer = np.zeros((96, 96), bool)
-    outer[26:64, 16:54] = True
-    assert seen[inner].min() > 0.95
-    assert seen[~outer].max() < 0.05
-
-
-def test_nothing_to_add_changes_nothing_and_a_patch_outside_neither():
-    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
-    points = np.full((478, 2), 30, np.float32)
-    for middle, change in ((30, np.zeros((96, 96, 3), np.float32)), (4000, np.ones((96, 96, 3), np.float32))):
-        changed = picture.copy()
-        mouth_place(points * 0 + middle, told(), 50.0, default()).add(changed, change)
-        assert (changed == picture).all()
 
 
 # --- the renderer ----------------------------------------------------------------------------------------------------

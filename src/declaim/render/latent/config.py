@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from declaim.diffusion.samplers import SamplerName
 from declaim.diffusion.schedule import ScheduleName
+from declaim.render.patches import View
 
 
 class _Section(BaseModel):
@@ -59,6 +60,10 @@ class UNetConfig(_Section):
     guide: bool = True
     """Whether the mesh renderer's encoded frame is an input, from which the estimate is an offset."""
 
+    # Deviation: the paper tells b and pose of the frame alone.
+    own: bool = True
+    """Whether the portrait's own coefficients are told, too."""
+
     @property
     def multiple(self) -> int:
         """What the latent's sides must be multiples of."""
@@ -72,8 +77,14 @@ class LatentConfig(_Section):
     """Between pictures and latents."""
     unet: UNetConfig = UNetConfig()
     """The denoiser."""
-    side: int = Field(256, gt=0)
-    """Side of the square that is drawn, in pixels."""
+    side: int = Field(128, gt=0)
+    """Side of what is drawn, in pixels."""
+    # Deviation: the paper draws whole pictures.
+    view_cm: float | None = Field(10.0, gt=0)
+    """What is drawn: a patch around the mouth, fixed to the head, that shows so much of it; ``none``: the square around
+    the head, of which the face is shown."""
+    feather: float = Field(0.12, gt=0, le=0.5)
+    """Share of the patch's side over which its edge fades out."""
     diffusion_steps: int = Field(1000, gt=0)
     """T of the diffusion process."""
     schedule: ScheduleName = "linear"
@@ -88,6 +99,14 @@ class LatentConfig(_Section):
     detail: bool = True
     """Whether, outside the lips, the guide's own pixels are shown, changed by the difference between what is decoded of
     the drawn latent and of the guide's: what the autoencoder loses of the mesh renderer's frame is not lost there."""
+
+    carry: float = Field(0.0, ge=0, le=1)
+    """How much of the previous frame's offset from its guide is added to the guide that the process starts from."""
+
+    @property
+    def view(self) -> View:
+        """What of a picture the networks see."""
+        return View(self.side, self.view_cm)
 
     @model_validator(mode="after")
     def _fits(self) -> "LatentConfig":
@@ -121,9 +140,9 @@ def paper() -> LatentConfig:
         ),
         unet=UNetConfig(
             patch=1, widths=(224, 448, 672, 896), blocks=2, heads=8, groups=32, motion_tokens=1, context=512,
-            reference_patch=1, guide=False,
+            reference_patch=1, guide=False, own=False,
         ),
-        sampling_steps=50, start=None, detail=False,
+        side=256, view_cm=None, sampling_steps=50, start=None, detail=False,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The latent renderer: the mesh renderer's frames, in which a diffusion UNet draws the face anew."""
+"""The latent renderer: the mesh renderer's frames, in which a diffusion UNet draws the mouth, or the face, anew."""
 
 import warnings
 from functools import cached_property
@@ -14,10 +14,10 @@ from declaim.errors import CapacityError, ConfigError, DeclaimWarning
 from declaim.face.model import FaceModel
 from declaim.render.coefficients import coefficients
 from declaim.render.cutout import HeadSquare
-from declaim.render.geometry import HeadPoses, picture_size
+from declaim.render.geometry import HeadPoses, picture_size, portrait_pose
 from declaim.render.latent.autoencoder import WHITE, from_bytes
 from declaim.render.latent.config import LatentConfig
-from declaim.render.latent.mask import Region, add_back, matched, region_mask
+from declaim.render.latent.mask import lips_mask, matched, shown_mask
 from declaim.render.latent.networks import LatentNetworks
 from declaim.render.latent.sampling import FrameSampler
 from declaim.render.latent.unet import Conditions
@@ -36,8 +36,9 @@ class LatentRendererConfig(MeshRendererConfig):
     """Diffusion step from which the guide is redrawn: more changes more; none: as the weights say."""
     batch: int = Field(1, gt=0)
     """Frames that are drawn at once. On a CPU more is hardly faster; on a GPU it is."""
-    region: Region = "face"
-    """What is redrawn: the whole face, or the mouth alone."""
+    carry: float | None = Field(None, ge=0, le=1)
+    """How much of the previous frame's offset from its guide a frame begins with; none: as the weights say. Frames are
+    drawn one by one then."""
     seed: int = Field(0, ge=0)
     """Of the noise that all frames of a clip share."""
     device: str = "cpu"
@@ -45,7 +46,7 @@ class LatentRendererConfig(MeshRendererConfig):
 
 
 class LatentRenderer(PortraitRenderer[LatentRendererConfig]):
-    """Animates a portrait as the mesh renderer does, and draws the face anew in latent space.
+    """Animates a portrait as the mesh renderer does, and draws the mouth, or the whole face, anew in latent space.
 
     Args:
         config: settings.
@@ -80,7 +81,7 @@ class LatentRenderer(PortraitRenderer[LatentRendererConfig]):
         return (self._networks or LatentNetworks.from_pretrained()).eval().to(self.config.device)
 
     def drawing(self, portrait: Portrait) -> Draw:
-        """The portrait, whose face the networks draw.
+        """The portrait, of which the networks draw mouth or face.
 
         Raises:
             ConfigError: the settings do not fit the weights.
@@ -104,14 +105,16 @@ class _Painter:
         self.square = HeadSquare.of(portrait.landmarks, self.size)
         self.sampler = FrameSampler(self.config, self.networks.unet)
         self.noise = self.sampler.noise(self.settings.seed).to(self.settings.device)
-        self.batch = self.settings.batch
+        self.batch = 1 if self.config.carry else self.settings.batch  # frame after frame, if one begins at another
+        self.offset: Tensor | None = None
+        self.own = coefficients(portrait.expression[None], portrait_pose(portrait), self.size, self.square)
+        place = self.config.view.place(portrait.landmarks[:, :2].numpy(), self.own[0], self.square)
         with torch.inference_mode():
-            own = self.square.cut(portrait.image[None], self.config.side)
-            self.reference = self.networks.autoencoder.latents(self._tensor(own))
+            self.reference = self.networks.autoencoder.latents(self._tensor(place.cut(portrait.image)[None]))
 
     def _process(self) -> LatentConfig:
         """The weights' process with what the settings change."""
-        wished = {"sampling_steps": self.settings.sampling_steps, "start": self.settings.start}
+        wished = {name: getattr(self.settings, name) for name in ("sampling_steps", "start", "carry")}
         changed = {name: value for name, value in wished.items() if value is not None}
         try:
             return LatentConfig.model_validate(self.networks.config.model_dump() | changed)
@@ -126,29 +129,32 @@ class _Painter:
     ) -> UInt8[np.ndarray, "frames height width 3"]:
         """Pictures of a run of frames."""
         offsets = self.offsets(expression)
-        images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)
-        guides = self.square.cut(images, self.config.side)
+        images, points = self.puppet.frames(offsets, poses), self.puppet.points(offsets, poses)[..., :2]
         told = coefficients(expression, poses, self.size, self.square)
-        placed = self.square.points(torch.from_numpy(points), self.config.side).numpy()
-        masks = np.stack([region_mask(face, self.config.side, self.settings.region) for face in placed])
-        drawn = self._batches(guides, told, placed)
-        if self.config.detail:
-            add_back(self.square, images, (drawn - guides) * masks[..., None])
-        else:
-            self.square.put_back(images, matched(drawn, guides, masks), masks)
+        places = [self.config.view.place(*each, self.square) for each in zip(points, told, strict=True)]
+        guides = np.stack([place.cut(image) for place, image in zip(places, images, strict=True)])
+        placed = [place.inside(face) for place, face in zip(places, points, strict=True)]
+        lips = np.stack([lips_mask(face, self.config) for face in placed])
+        shown = np.stack([shown_mask(face, self.config) for face in placed])
+        drawn = self._batches(guides, told, lips)
+        if not self.config.detail:
+            drawn, lips = matched(drawn, guides.astype(np.float32), shown), np.ones_like(lips)
+        changes = (drawn - guides) * (shown[..., None] / WHITE / 2)
+        for place, image, change, anew in zip(places, images, changes, lips * shown, strict=True):
+            place.add(image, change, anew)
         return images
 
     def _batches(
         self,
         guides: UInt8[np.ndarray, "n side side 3"],
         told: Float[Tensor, "n 70"],
-        placed: Float[np.ndarray, "n points 2"],
+        lips: Float[np.ndarray, "n side side"],
     ) -> Float[np.ndarray, "n side side 3"]:
-        """Squares, drawn in batches that fit into memory."""
+        """Patches, drawn in batches that fit into memory."""
         drawn, start = np.empty(guides.shape, np.float32), 0
         while start < len(guides):
             part = slice(start, start + self.batch)
-            found = self._fitting(guides[part], told[part], placed[part])
+            found = self._fitting(guides[part], told[part], lips[part])
             if found is not None:
                 drawn[part], start = found, part.stop
         return drawn
@@ -157,11 +163,11 @@ class _Painter:
         self,
         guides: UInt8[np.ndarray, "n side side 3"],
         told: Float[Tensor, "n 70"],
-        placed: Float[np.ndarray, "n points 2"],
+        lips: Float[np.ndarray, "n side side"],
     ) -> Float[np.ndarray, "n side side 3"] | None:
-        """The squares of a batch; None, and a smaller batch from now on, if it does not fit into memory."""
+        """The patches of a batch; None, and a smaller batch from now on, if it does not fit into memory."""
         try:
-            return self._draw(guides, told, placed)
+            return self._draw(guides, told, lips)
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise
@@ -178,16 +184,19 @@ class _Painter:
         self,
         guides: UInt8[np.ndarray, "n side side 3"],
         told: Float[Tensor, "n 70"],
-        placed: Float[np.ndarray, "n points 2"],
+        lips: Float[np.ndarray, "n side side"],
     ) -> Float[np.ndarray, "n side side 3"]:
-        """Squares, 0 .. 255, drawn from the mesh renderer's."""
-        shown, side = self._tensor(guides), self.config.side
-        masks = np.stack([region_mask(face, side, "lips") for face in placed])
-        lips = torch.from_numpy(masks)[:, None].to(self.settings.device)
-        guide = self.networks.autoencoder.latents(shown) if self.config.unet.guide else None
-        conditions = Conditions(told.to(self.settings.device), self.reference, guide)
-        drawn = self.sampler(conditions, self.noise)
-        pictures = (self.networks.pictures(self.reference, drawn, guide, shown, lips) + 1.0) * WHITE
+        """Patches, 0 .. 255, drawn from the mesh renderer's."""
+        shown, unet = self._tensor(guides), self.config.unet
+        guide = self.networks.autoencoder.latents(shown) if unet.guide else None
+        own = self.own.to(self.settings.device) if unet.own else None
+        drawn = self.sampler(
+            Conditions(told.to(self.settings.device), self.reference, guide, own), self.noise, self.offset
+        )
+        if guide is not None and self.config.carry:
+            self.offset = self.config.carry * (drawn - guide)
+        masks = torch.from_numpy(lips)[:, None].to(self.settings.device)
+        pictures = (self.networks.pictures(self.reference, drawn, guide, shown, masks) + 1.0) * WHITE
         return pictures.permute(0, 2, 3, 1).float().cpu().numpy()
 
 

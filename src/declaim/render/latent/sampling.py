@@ -40,13 +40,17 @@ class FrameSampler:
         return frame_noise(seed, 0, 0, 1, shape[1] * side * side).view(shape)
 
     def __call__(
-        self, conditions: Conditions, noise: Float[Tensor, "#batch channels h w"]
+        self,
+        conditions: Conditions,
+        noise: Float[Tensor, "#batch channels h w"],
+        offset: Float[Tensor, "#batch channels h w"] | None = None,
     ) -> Float[Tensor, "batch channels h w"]:
         """Clean latents.
 
         Args:
             conditions: what is known of the frames.
             noise: standard normal; one for all frames, or one for each.
+            offset: added to the guide before it is noised, see ``carry``; nothing if left out.
 
         Raises:
             ConfigError: the process starts from a guide, and there is none.
@@ -56,7 +60,8 @@ class FrameSampler:
         if self.config.start is not None:
             if conditions.guide is None:
                 raise ConfigError("the process starts from the mesh renderer's frames, and none were given")
-            x_start = shallow_start(conditions.guide, x_start, self.schedule, self.config.start)
+            begin = conditions.guide if offset is None else conditions.guide + offset
+            x_start = shallow_start(begin, x_start, self.schedule, self.config.start)
 
         def denoise(x_t: Tensor, step: int) -> Tensor:
             at = torch.full((count,), step, dtype=torch.long, device=x_t.device)

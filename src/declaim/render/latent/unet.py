@@ -30,11 +30,13 @@ class Conditions:
         coefficients: b and pose of every frame, see `declaim.render.coefficients`.
         reference: latent of the portrait's square; of one portrait, or of one for every frame.
         guide: latent of the mesh renderer's square of every frame; None without.
+        own: the portrait's own b and pose, of one or of one for every frame; None where the network is not told.
     """
 
     coefficients: Float[Tensor, "batch 70"]
     reference: Float[Tensor, "#batch channels h w"]
     guide: Float[Tensor, "batch channels h w"] | None = None
+    own: Float[Tensor, "#batch 70"] | None = None
 
 
 class ConditionedBlock(nn.Module):
@@ -104,12 +106,13 @@ class DiffusionUNet(nn.Module):
         self.register_buffer("coefficient_std", torch.ones(N_COEFFICIENTS))
         folded, widths = channels * config.patch**2, config.widths
         attentive = config.conditions == "attention"
-        inputs = folded * (1 + config.guide) + (0 if attentive else folded + N_COEFFICIENTS)
+        told = N_COEFFICIENTS * (1 + config.own)
+        inputs = folded * (1 + config.guide) + (0 if attentive else folded + told)
         size = 2 * max(widths[0], 32)
         self.step = StepEmbedding(size, steps)
         self.entry = nn.Conv2d(inputs, widths[0], 3, padding=1)
         if attentive:
-            self.motion = nn.Linear(N_COEFFICIENTS, config.motion_tokens * config.context)
+            self.motion = nn.Linear(told, config.motion_tokens * config.context)
             self.appearance = nn.Linear(channels * config.reference_patch**2, config.context)
         self._make_blocks(size)
         self.exit_norm = nn.GroupNorm(config.groups, widths[0])
@@ -148,15 +151,15 @@ class DiffusionUNet(nn.Module):
             conditions: what is known of the frames.
 
         Raises:
-            ConfigError: a guide is missing, or there is one where none is taken.
+            ConfigError: a guide is missing, or there is one where none is taken; the portrait's coefficients are
+                missing.
         """
         if (conditions.guide is not None) != self.config.guide:
             raise ConfigError(
                 f"this network is {'guided' if self.config.guide else 'not guided'} by the mesh renderer's frames; "
                 f"got {'none' if conditions.guide is None else 'some'}"
             )
-        told = ((conditions.coefficients - self.coefficient_mean) / self.coefficient_std).clamp(-WILD, WILD)
-        motion = reference = None
+        told, motion, reference = self._told(conditions), None, None
         if self.config.conditions == "attention":
             motion = self.motion(told).view(len(told), self.config.motion_tokens, -1)
             reference = self._reference_tokens(conditions.reference)
@@ -164,6 +167,14 @@ class DiffusionUNet(nn.Module):
         x = self._through(x, self.step(step), motion, reference)
         out = functional.pixel_shuffle(self.exit(functional.silu(self.exit_norm(x))), self.config.patch)
         return out if conditions.guide is None else conditions.guide + out
+
+    def _told(self, conditions: Conditions) -> Float[Tensor, "batch told"]:
+        rows = [conditions.coefficients]
+        if self.config.own:
+            if conditions.own is None:
+                raise ConfigError("this network is told the portrait's own coefficients; got none")
+            rows.append(conditions.own.expand_as(rows[0]))
+        return torch.cat([((row - self.coefficient_mean) / self.coefficient_std).clamp(-WILD, WILD) for row in rows], 1)
 
     def _inputs(self, latent: Tensor, conditions: Conditions, told: Tensor) -> Float[Tensor, "batch inputs h w"]:
         pictures = [latent] if conditions.guide is None else [latent, conditions.guide]

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from declaim.render.mesh import MeshRendererConfig
+from declaim.render.patches import View
 
 
 class MouthNetworkConfig(BaseModel):
@@ -24,6 +25,11 @@ class MouthNetworkConfig(BaseModel):
     """Width of what the coefficients become before they steer the blocks."""
     feather: float = Field(0.12, gt=0, le=0.5)
     """Share of the patch over which its edge fades out."""
+
+    @property
+    def view(self) -> View:
+        """The patch."""
+        return View(self.patch_px, self.patch_cm, self.above)
 
 
 class MouthRendererConfig(MeshRendererConfig):

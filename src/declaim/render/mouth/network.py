@@ -30,6 +30,7 @@ from declaim.pretrained import (
 )
 from declaim.render.coefficients import N_COEFFICIENTS
 from declaim.render.mouth.config import MouthNetworkConfig
+from declaim.render.patches import window
 
 KIND = "mouth renderer"
 SHIPPED = "mouth-renderer"
@@ -127,7 +128,7 @@ class MouthNetwork(nn.Module):
         nn.init.zeros_(self.leave.weight)
         assert self.leave.bias is not None
         nn.init.zeros_(self.leave.bias)
-        self.register_buffer("window", window(config), persistent=False)
+        self.register_buffer("window", window(config.patch_px, config.feather), persistent=False)
 
     def look(self, portrait: Float[Tensor, "n 3 side side"]) -> list[Tensor]:
         """What is to be known of portraits: once a clip."""
@@ -202,12 +203,3 @@ class MouthNetwork(nn.Module):
             write_config(partial, {"kind": KIND, "config": json.loads(self.config.model_dump_json())})
             save_tensors(partial / WEIGHTS_FILE, half(self.state_dict()))
             (partial / CARD_FILE).write_text(card, encoding="utf-8")
-
-
-def window(config: MouthNetworkConfig) -> Float[Tensor, "side side"]:
-    """1 inside the patch, fading to 0 at its edge."""
-    n = config.patch_px
-    away = (torch.arange(n) + 0.5).minimum(n - 0.5 - torch.arange(n)) - 0.5
-    rise = (away / (config.feather * n)).clamp(0, 1)
-    rise = rise * rise * (3 - 2 * rise)
-    return rise[:, None] * rise[None]

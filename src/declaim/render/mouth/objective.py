@@ -41,17 +41,3 @@ def perceptual_loss(
         true = maps(targets * 2 - 1)
     each = [(a - b).abs().mean((1, 2, 3)) for a, b in zip(seen, true, strict=True)]
     return torch.stack(each).mean(0)
-
-
-def crop(patches: Float[Tensor, "*batch side side"], share: float, above: float) -> Float[Tensor, "*batch small small"]:
-    """The part around the lips.
-
-    Args:
-        patches: mouth patches.
-        share: of their side.
-        above: share of the patch above the corners of the mouth, which keeps its place.
-    """
-    n = patches.shape[-1]
-    small = max(round(n * share / 8) * 8, 8)
-    top, left = round((n - small) * above), (n - small) // 2
-    return patches[..., top : top + small, left : left + small]

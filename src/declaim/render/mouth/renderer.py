@@ -15,7 +15,7 @@ from declaim.render.geometry import HeadPoses, lip_gap, picture_size, portrait_p
 from declaim.render.mesh.puppet import Puppet
 from declaim.render.mouth.config import MouthRendererConfig
 from declaim.render.mouth.network import MouthNetwork
-from declaim.render.mouth.patches import MouthPlace, as_tensor, mouth_place
+from declaim.render.patches import PatchPlace, as_tensor
 from declaim.render.portrait_renderer import Draw, PortraitRenderer
 from declaim.types import Portrait
 
@@ -91,12 +91,12 @@ class _Painter:
             self._redraw(image, self._place(where, row), row[None])
         return images
 
-    def _place(self, points: Float[np.ndarray, "points _"], told: Float[Tensor, " 70"]) -> MouthPlace:
-        return mouth_place(points[:, :2], told, self.square.side, self.network.config)
+    def _place(self, points: Float[np.ndarray, "points _"], told: Float[Tensor, " 70"]) -> PatchPlace:
+        return self.network.config.view.place(points[:, :2], told, self.square)
 
     @torch.inference_mode()
     def _redraw(
-        self, image: UInt8[np.ndarray, "height width 3"], place: MouthPlace, told: Float[Tensor, "1 70"]
+        self, image: UInt8[np.ndarray, "height width 3"], place: PatchPlace, told: Float[Tensor, "1 70"]
     ) -> None:
         guide = as_tensor(place.cut(image))
         change = self.share * self.network.change(guide, self.portrait, self.looks, told, self.own)

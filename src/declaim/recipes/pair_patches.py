@@ -1,4 +1,4 @@
-"""What the mouth's network learns from: patches of pairs, and where in them the mouth is."""
+"""What networks of patches learn from: patches of pairs, and where in them the mouth is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +12,12 @@ from torch import Tensor
 from declaim.face.layouts import LIPS_INNER
 from declaim.face.model import FaceModel
 from declaim.recipes.pairs import SIDE, Look, Pair, PairChanges, Pairs, PairSampler
-from declaim.render.mouth.config import MouthNetworkConfig
-from declaim.render.mouth.patches import mouth_place
+from declaim.render.cutout import HeadSquare
+from declaim.render.patches import View
 
 WIDER = 0.04
 """How far the mouth's mask reaches beyond the inner lips, in sides of the patch."""
+WHOLE = HeadSquare(0.0, 0.0, float(SIDE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,25 +29,29 @@ class Patches:
         guide: of the mesh renderer's picture.
         target: of the clip's frame.
         mouth: 1 inside the lips and a little beyond, fading out; in the target.
+        guide_points: the mesh renderer's points in the guide.
     """
 
     portrait: UInt8[np.ndarray, "side side 3"]
     guide: UInt8[np.ndarray, "side side 3"]
     target: UInt8[np.ndarray, "side side 3"]
     mouth: Float[np.ndarray, "side side"]
+    guide_points: Float[np.ndarray, "478 2"]
 
 
-def cut_patches(pair: Pair, config: MouthNetworkConfig) -> Patches:
+def cut_patches(pair: Pair, view: View) -> Patches:
     """The patches of a pair; guide and target are cut at one place, the one at which the mouth is drawn.
 
     Moving the target so that its tracked lips lie on the guide's was tried: they are .3 px apart on average, and the
     pictures are no more alike.
     """
-    side, n = float(SIDE), config.patch_px
-    portrait = mouth_place(pair.own_points.numpy(), pair.own, side, config)
-    place = mouth_place(pair.guide_points.numpy(), pair.coefficients, side, config)
+    portrait = view.place(pair.own_points.numpy(), pair.own, WHOLE)
+    place = view.place(pair.guide_points.numpy(), pair.coefficients, WHOLE)
     lips = place.inside(pair.points[list(LIPS_INNER)].double().numpy())
-    return Patches(portrait.cut(pair.reference), place.cut(pair.guide), place.cut(pair.target), mouth_mask(lips, n))
+    return Patches(
+        portrait.cut(pair.reference), place.cut(pair.guide), place.cut(pair.target), mouth_mask(lips, view.px),
+        place.inside(pair.guide_points.double().numpy()),
+    )  # fmt: skip
 
 
 def mouth_mask(lips: Float[np.ndarray, "n 2"], side: int) -> Float[np.ndarray, "side side"]:
@@ -61,21 +66,19 @@ def mouth_mask(lips: Float[np.ndarray, "n 2"], side: int) -> Float[np.ndarray, "
     return np.asarray(soft)
 
 
-class MouthSampler:
+class PatchSampler:
     """Draws rows of patches; each depends on seed, batch number and its place alone.
 
     Args:
         pairs: what is drawn from.
         model: the face model of the coefficients.
-        config: the patch.
+        view: which patches.
         changes: how pictures are changed.
         seed: the order.
     """
 
-    def __init__(
-        self, pairs: Pairs, model: FaceModel, config: MouthNetworkConfig, changes: PairChanges, seed: int
-    ) -> None:
-        self.pairs, self.config = PairSampler(pairs, model, changes, seed), config
+    def __init__(self, pairs: Pairs, model: FaceModel, view: View, changes: PairChanges, seed: int) -> None:
+        self.pairs, self.view = PairSampler(pairs, model, changes, seed), view
 
     def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
         """Changed patches 0 to 1, coefficients, masks."""
@@ -89,9 +92,10 @@ class MouthSampler:
         return {name: torch.stack([one[name] for one in made]) for name in made[0]}
 
     def _row(self, pair: Pair) -> dict[str, Tensor]:
-        patches = cut_patches(pair, self.config)
+        patches = cut_patches(pair, self.view)
         portrait, guide, target = pair.look.of([patches.portrait, patches.guide, patches.target])
         return {
             "portrait": portrait, "guide": guide, "target": target, "mouth": torch.from_numpy(patches.mouth),
-            "coefficients": pair.coefficients, "own": pair.own,
+            "guide_points": torch.from_numpy(patches.guide_points).float(), "coefficients": pair.coefficients,
+            "own": pair.own,
         }  # fmt: skip
