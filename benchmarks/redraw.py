@@ -43,11 +43,14 @@ from declaim.metrics.functional.image import psnr, ssim
 from declaim.recipes.motion import first_of_each
 from declaim.render.base import make_renderer
 from declaim.render.portrait import load_portrait
+from declaim.timebase import FPS
 from declaim.types import Motion, Portrait
 
 TURNED_DEG = 15.0
 OPEN_PX = 4.0
 """Height of the inner lips from which there is an inside to be seen."""
+LARGE_PX = 384
+"""Side of the head's square from which a clip counts as larger than the corpus's pictures."""
 RUN = 12
 """Consecutive frames in which flicker is measured."""
 STILL = "held still"
@@ -77,9 +80,26 @@ class Case:
     single: int
 
 
-def case_of(corpus: Corpus, clip: ClipRecord, model: FaceModel, tracker: FaceTracker, count: int) -> Case | None:
+def pictures_of(corpus: Corpus, clip: ClipRecord, footage: Path | None) -> list[Picture]:
+    """A clip's frames as the corpus keeps them; with the footage, cut out of it at its own size."""
+    if footage is None:
+        return [
+            np.ascontiguousarray(image) for part in read_frames(corpus.path(clip, PICTURE)) for image in part.images
+        ]
+    assert clip.crop_box is not None
+    left, top, side = (round(v) for v in clip.crop_box)
+    start = round(clip.start_s * float(FPS))
+    images = [image for part in read_frames(footage / clip.source) for image in part.images][start:]
+    padded = [cv2.copyMakeBorder(i, side, side, side, side, cv2.BORDER_REPLICATE) for i in images[: clip.frames]]
+    y, x = top + side, left + side
+    return [np.ascontiguousarray(image[y : y + side, x : x + side]) for image in padded]
+
+
+def case_of(
+    corpus: Corpus, clip: ClipRecord, model: FaceModel, tracker: FaceTracker, count: int, footage: Path | None = None
+) -> Case | None:
     """A clip made ready; None where its first frame cannot serve as a portrait."""
-    images = [np.ascontiguousarray(image) for part in read_frames(corpus.path(clip, PICTURE)) for image in part.images]
+    images = pictures_of(corpus, clip, footage)
     motion = corpus.motion(clip)
     turns = matrix_from_axis_angle(motion["rotation"].double())
     angle = torch.rad2deg(((turns @ turns[0].mT).diagonal(dim1=1, dim2=2).sum(1) / 2 - 0.5).clamp(-1, 1).acos())
@@ -202,6 +222,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--renderer", action="append", help="NAME or NAME=FOLDER; mesh and mouth if left out")
     parser.add_argument("--clips", type=int, default=2, help="of each speaker")
     parser.add_argument("--frames", type=int, default=6, help="of each clip, and as many turned ones")
+    parser.add_argument(
+        "--footage",
+        type=Path,
+        help="folder that the corpus was prepared from: clips whose heads are larger than the "
+        "corpus's pictures, at their own size",
+    )
     parser.add_argument("--sheet", type=Path, help="PNG file; the last two renderers are shown")
     parser.add_argument("--speakers", type=int, default=1000, help="most of them")
     parser.add_argument("--sheet-rows", type=int, default=8)
@@ -214,6 +240,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in names:
         renderers[name] = make_renderer(name)
     clips = corpus.select((chosen.split,))
+    if chosen.footage:
+        clips = [clip for clip in clips if clip.crop_box is not None and clip.crop_box[2] >= LARGE_PX]
     wanted = sorted({clip.speaker for clip in clips})[: chosen.speakers]
     few = set(first_of_each([clip for clip in clips if clip.speaker in wanted], chosen.clips))
     scored: dict[str, list[tuple[str, dict[str, float]]]] = {name: [] for name in renderers}
@@ -221,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     with FaceTracker() as tracker:
         eyes = Eyes(tracker)
         for clip in clips:
-            case = case_of(corpus, clip, model, tracker, chosen.frames) if clip.name in few else None
+            case = case_of(corpus, clip, model, tracker, chosen.frames, chosen.footage) if clip.name in few else None
             if case is None or not case.faces:
                 continue
             pictures = {}
