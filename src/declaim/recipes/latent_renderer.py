@@ -236,9 +236,10 @@ class LatentTask:
         module.save_pretrained(folder, text)
 
 
-TRAIN = TrainConfig(steps=1500, batch_size=16, learning_rate=1e-3, weight_decay=0.01, ema=0.995, validate_every=250)
-BASE = LatentSettings(train=TRAIN, network=default())
-HELD = BASE.model_copy(update={"data": LatentData(hold_out=HELD_OUT)})
+TRAIN = TrainConfig(steps=2400, batch_size=16, learning_rate=1e-3, weight_decay=0.01, ema=0.995, validate_every=300)
+DATA = LatentData(references=3, targets=48)
+BASE = LatentSettings(train=TRAIN, network=default(), data=DATA)
+HELD = BASE.model_copy(update={"data": DATA.model_copy(update={"hold_out": HELD_OUT})})
 FEW = TRAIN.model_copy(update={"steps": 400, "validate_every": 400})
 """Enough to compare the ablations of table 2 with three seeds (train.seed=0, 1, 2)."""
 PLAIN = LatentObjective(latent=1.0, colour=0.0, perceptual=0.0)
@@ -250,7 +251,8 @@ def _ablation(**unet: object) -> LatentSettings:
     changed = UNetConfig.model_validate(BASE.network.unet.model_dump() | unet)
     process = {} if changed.guide else {"start": None, "sampling_steps": 20, "detail": False}
     network = LatentConfig.model_validate(BASE.network.model_dump() | {"unet": changed.model_dump()} | process)
-    return HELD.model_copy(update={"train": FEW, "network": network, "objective": PLAIN})
+    wished = {"train": FEW, "network": network, "objective": PLAIN, "data": LatentData(hold_out=HELD_OUT)}
+    return BASE.model_copy(update=wished)
 
 
 class LatentRecipe:

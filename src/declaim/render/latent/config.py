@@ -91,9 +91,9 @@ class LatentConfig(_Section):
     """How noise grows over the steps."""
     sampler: SamplerName = "ddim"
     """How the reverse process goes; without fresh noise either way."""
-    sampling_steps: int = Field(3, gt=0)
+    sampling_steps: int = Field(2, gt=0)
     """Steps of the reverse process."""
-    start: int | None = Field(250, ge=0)
+    start: int | None = Field(125, ge=0)
     """Diffusion step to which the guide is noised and from which the reverse process starts; ``none`` starts from pure
     noise."""
     detail: bool = True
