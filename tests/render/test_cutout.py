@@ -43,48 +43,9 @@ def test_it_stays_inside_the_picture_where_it_fits_and_reaches_out_where_it_does
     assert tall.top + tall.side > 240
 
 
-@pytest.mark.parametrize("place", [(40.0, 30.0, 128.0), (-30.0, -20.0, 200.0), (200.0, 100.0, 256.0)])
-def test_what_is_cut_and_put_back_is_the_same(pictures, place):
-    square = HeadSquare(*place)
-    cut = square.cut(pictures, int(square.side))
-    assert cut.shape[1:] == (square.side, square.side, 3)
-    frames = pictures.copy()
-    square.put_back(frames, cut, np.ones(cut.shape[1:3], np.float32))
-    assert (frames == pictures).all()
-
-
 def test_beyond_the_picture_its_edge_is_repeated(pictures):
     cut = HeadSquare(-30.0, 10.0, 100.0).cut(pictures, 100)
     assert (cut[:, :, :30] == pictures[:, 10:110, :1]).all()
-
-
-@pytest.mark.parametrize("side_px", [64, 200])
-def test_another_size_there_and_back_changes_little_and_nothing_outside_the_mask(pictures, side_px):
-    square = HeadSquare(60.0, 50.0, 128.0)
-    mask = np.zeros((2, side_px, side_px), np.float32)
-    mask[:, side_px // 4 : side_px // 2, side_px // 4 : side_px // 2] = 1
-    frames = pictures.copy()
-    square.put_back(frames, square.cut(pictures, side_px), mask)
-    assert np.abs(frames.astype(int) - pictures).max() < 12
-    frames = pictures.copy()
-    square.put_back(frames, np.full((2, side_px, side_px, 3), 255, np.uint8), mask)
-    changed = (frames != pictures).any((0, 3))
-    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
-    assert rows[0] >= 50 + 28
-    assert rows[-1] < 50 + 68
-    assert columns[0] >= 60 + 28
-    assert columns[-1] < 60 + 68
-
-
-def test_a_square_beside_the_picture_changes_nothing(pictures):
-    frames = pictures.copy()
-    HeadSquare(400.0, 0.0, 50.0).put_back(frames, np.zeros((2, 50, 50, 3), np.uint8), np.ones((50, 50), np.float32))
-    assert (frames == pictures).all()
-
-
-def test_points_go_with_the_square():
-    square = HeadSquare(10.0, 20.0, 128.0)
-    assert square.points(torch.tensor([[10.0, 20.0, 7.0], [138.0, 148.0, 7.0]]), 256).tolist() == [[0, 0], [256, 256]]
 
 
 def poses(motion: Motion) -> HeadPoses:

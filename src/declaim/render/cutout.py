@@ -1,4 +1,4 @@
-"""The square around a portrait's head: cut out of frames for a network, and put back into them."""
+"""The square around a portrait's head: cut out of frames for a network."""
 
 from dataclasses import dataclass
 
@@ -48,45 +48,12 @@ class HeadSquare:
         out = np.empty((len(images), side_px, side_px, 3), np.uint8)
         for i, image in enumerate(images):
             part = image[top : top + side, left : left + side] if inside else image[rows[:, None], columns]
-            out[i] = resized(part, side_px)
+            out[i] = _resized(part, side_px)
         return out
 
-    def put_back(
-        self,
-        frames: UInt8[np.ndarray, "frames h w 3"],
-        squares: UInt8[np.ndarray, "frames side side 3"],
-        mask: Float[np.ndarray, "frames side side"] | Float[np.ndarray, "side side"],
-    ) -> None:
-        """Blend squares into frames, in place; where the mask is 0, frames stay as they are to the bit.
 
-        Args:
-            frames: pictures of the portrait's size.
-            squares: as `cut` gives them, of any side.
-            mask: how much of the square is shown, 0 to 1: one for all frames, or one for each.
-        """
-        left, top, side = (round(v) for v in (self.left, self.top, self.side))
-        y0, x0 = max(top, 0), max(left, 0)
-        y1, x1 = min(top + side, frames.shape[1]), min(left + side, frames.shape[2])
-        if y1 <= y0 or x1 <= x0:
-            return
-        seen = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
-        masks = mask if mask.ndim == 3 else mask[None]
-        shares = [np.clip(resized(m.astype(np.float32), side), 0, 1)[seen][..., None] for m in masks]
-        for i, frame in enumerate(frames):
-            share = shares[i % len(shares)]
-            part = frame[y0:y1, x0:x1]
-            new = resized(squares[i], side)[seen]
-            mixed = part + share * (new.astype(np.float32) - part)
-            part[...] = np.where(share > 0, np.clip(np.rint(mixed), 0, 255), part).astype(np.uint8)
-
-    def points(self, landmarks: Float[Tensor, "*batch points _"], side_px: int) -> Float[Tensor, "*batch points 2"]:
-        """Where points of the picture (pixels) are in the square of ``side_px`` pixels."""
-        corner = landmarks.new_tensor([self.left, self.top])
-        return (landmarks[..., :2] - corner) * (side_px / self.side)
-
-
-def resized(picture: np.ndarray, side: int) -> np.ndarray:
-    """A square picture or mask at another side."""
+def _resized(picture: np.ndarray, side: int) -> np.ndarray:
+    """A square picture at another side."""
     if picture.shape[0] == side:
         return np.ascontiguousarray(picture)
     soft = cv2.INTER_CUBIC if picture.ndim == 3 else cv2.INTER_LINEAR

@@ -74,6 +74,9 @@ def test_pictures_do_not_depend_on_runs_or_batches(networks, portrait, lively):
     apart = np.abs(drawn(networks, portrait, lively, batch=3).astype(int) - whole)
     assert apart.max() <= 1  # products of other sizes are rounded otherwise
     assert (drawn(networks, portrait, lively, seed=1) != whole).any()
+    rough = np.abs(drawn(networks, portrait, lively, precision="bfloat16").astype(int) - whole)
+    assert 0 < rough.max() < 30
+    assert rough.mean() < 0.1
     carried = drawn(networks, portrait, lively, carry=0.5)
     assert (drawn(networks, portrait, lively, carry=0.5, frames_per_run=2, batch=3) == carried).all()
     assert (carried[0] == whole[0]).all()

@@ -3,6 +3,7 @@
 import warnings
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -43,6 +44,8 @@ class LatentRendererConfig(MeshRendererConfig):
     """Of the noise that all frames of a clip share."""
     device: str = "cpu"
     """Where the networks run, as torch names it."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the networks' products: bfloat16 is faster on a GPU and on CPUs that know it."""
 
 
 class LatentRenderer(PortraitRenderer[LatentRendererConfig]):
@@ -187,6 +190,15 @@ class _Painter:
         lips: Float[np.ndarray, "n side side"],
     ) -> Float[np.ndarray, "n side side 3"]:
         """Patches, 0 .. 255, drawn from the mesh renderer's."""
+        with torch.autocast(self.noise.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            return self._drawn(guides, told, lips)
+
+    def _drawn(
+        self,
+        guides: UInt8[np.ndarray, "n side side 3"],
+        told: Float[Tensor, "n 70"],
+        lips: Float[np.ndarray, "n side side"],
+    ) -> Float[np.ndarray, "n side side 3"]:
         shown, unet = self._tensor(guides), self.config.unet
         guide = self.networks.autoencoder.latents(shown) if unet.guide else None
         own = self.own.to(self.settings.device) if unet.own else None
