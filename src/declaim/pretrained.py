@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -182,3 +185,29 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], origin: Path) ->
         module.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, strict=True)
     except RuntimeError as error:
         raise CheckpointError(f"weights in {origin} do not fit this network: {str(error).splitlines()[-1]}") from error
+
+
+def save_network(folder: Path, kind: str, config: BaseModel, network: nn.Module, card: str) -> None:
+    """Write a network's folder: its settings, its weights in half precision, its card.
+
+    Raises:
+        Unwritable: it cannot be written.
+        CapacityError: the disk is full.
+    """
+    with atomic_folder(Path(folder)) as partial:
+        write_config(partial, {"kind": kind, "config": json.loads(config.model_dump_json())})
+        save_tensors(partial / WEIGHTS_FILE, half(network.state_dict()))
+        (partial / CARD_FILE).write_text(card, encoding="utf-8")
+
+
+def read_settings(folder: Path, kind: str, config: type[ConfigT]) -> ConfigT:
+    """The settings of a folder that `save_network` wrote.
+
+    Raises:
+        CheckpointError: missing, of another kind or version, or with settings that this declaim does not know.
+    """
+    saved = read_config(folder, kind)
+    try:
+        return config.model_validate(saved.get("config"))
+    except ValidationError as error:
+        raise CheckpointError(f"{folder} has a {kind} configuration that this declaim cannot read") from error

@@ -1,27 +1,15 @@
 """The sync expert: speech, lip motion and mouth pictures embedded in one space, near where they belong together."""
 
-import json
 from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from declaim.assets import shipped
-from declaim.errors import CheckpointError, ConfigError
+from declaim.errors import ConfigError
 from declaim.face.layouts import N_EXPRESSION
-from declaim.pretrained import (
-    CARD_FILE,
-    WEIGHTS_FILE,
-    atomic_folder,
-    half,
-    load_into,
-    load_tensors,
-    read_config,
-    save_tensors,
-    write_config,
-)
+from declaim.pretrained import WEIGHTS_FILE, load_into, load_tensors, read_settings, save_network
 from declaim.sync.config import SyncConfig
 from declaim.sync.network import PictureReader, Tower, gray
 from declaim.sync.offsets import active_windows, distance_curve, lse_c, offset, whole_windows
@@ -188,17 +176,10 @@ class SyncExpert(nn.Module):
             CheckpointError: the folder holds no sync expert of this format.
         """
         folder = shipped(KIND) if folder is None else Path(folder)
-        config = read_config(folder, KIND)
-        try:
-            expert = cls(SyncConfig.model_validate(config["config"]))
-        except (KeyError, ValidationError) as error:
-            raise CheckpointError(f"{folder} has a {KIND} configuration that this declaim cannot read") from error
+        expert = cls(read_settings(folder, KIND, SyncConfig))
         load_into(expert, load_tensors(folder / WEIGHTS_FILE), folder)
         return expert.eval().requires_grad_(False)
 
     def save_pretrained(self, folder: Path, card: str = "") -> None:
         """Write the folder (half precision) with its card."""
-        with atomic_folder(Path(folder)) as partial:
-            write_config(partial, {"kind": KIND, "config": json.loads(self.config.model_dump_json())})
-            save_tensors(partial / WEIGHTS_FILE, half(self.state_dict()))
-            (partial / CARD_FILE).write_text(card, encoding="utf-8")
+        save_network(folder, KIND, self.config, self, card)

@@ -1,26 +1,13 @@
 """The frame stage's weights: the autoencoder alone, or with the UNet; saved as folders."""
 
-import json
 from pathlib import Path
-from typing import Any, TypeVar
 
 from jaxtyping import Float
-from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 
 from declaim.assets import shipped
 from declaim.errors import AssetError, CheckpointError, ConfigError
-from declaim.pretrained import (
-    CARD_FILE,
-    WEIGHTS_FILE,
-    atomic_folder,
-    half,
-    load_into,
-    load_tensors,
-    read_config,
-    save_tensors,
-    write_config,
-)
+from declaim.pretrained import WEIGHTS_FILE, load_into, load_tensors, read_settings, save_network
 from declaim.render.latent.autoencoder import Autoencoder
 from declaim.render.latent.config import AutoencoderConfig, LatentConfig
 from declaim.render.latent.unet import DiffusionUNet
@@ -32,12 +19,10 @@ TRAIN_AUTOENCODER = "declaim train latent-autoencoder --corpus CORPUS -o RUN"
 TRAIN_RENDERER = "declaim train latent-renderer --corpus CORPUS --set data.autoencoder=RUN/weights -o RUN2"
 """The command that makes the renderer's."""
 
-ConfigT = TypeVar("ConfigT", bound=BaseModel)
-
 
 def save_autoencoder(autoencoder: Autoencoder, folder: Path, card: str) -> None:
     """Write weights, units of the latents and card, in half precision."""
-    _save(folder, AUTOENCODER_KIND, autoencoder.config, half(autoencoder.state_dict()), card)
+    save_network(folder, AUTOENCODER_KIND, autoencoder.config, autoencoder, card)
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
@@ -47,7 +32,7 @@ def load_autoencoder(folder: Path) -> Autoencoder:
         CheckpointError: missing, damaged, or something else; says how to make one.
     """
     try:
-        autoencoder = Autoencoder(_read(folder, AUTOENCODER_KIND, AutoencoderConfig))
+        autoencoder = Autoencoder(read_settings(folder, AUTOENCODER_KIND, AutoencoderConfig))
         load_into(autoencoder, load_tensors(Path(folder) / WEIGHTS_FILE), Path(folder))
     except CheckpointError as error:
         raise CheckpointError(f"{error}; make an autoencoder with: {TRAIN_AUTOENCODER}") from error
@@ -91,7 +76,7 @@ class LatentNetworks(nn.Module):
                 f"{TRAIN_RENDERER}"
             ) from error
         try:
-            networks = cls(_read(place, KIND, LatentConfig))
+            networks = cls(read_settings(place, KIND, LatentConfig))
             load_into(networks, load_tensors(place / WEIGHTS_FILE), place)
         except CheckpointError as error:
             raise CheckpointError(f"{error}; make weights with: {TRAIN_AUTOENCODER}, then: {TRAIN_RENDERER}") from error
@@ -124,19 +109,4 @@ class LatentNetworks(nn.Module):
 
     def save_pretrained(self, folder: Path, card: str = "") -> None:
         """Write the folder (half precision) with its card."""
-        _save(folder, KIND, self.config, half(self.state_dict()), card)
-
-
-def _save(folder: Path, kind: str, config: BaseModel, tensors: Any, card: str) -> None:
-    with atomic_folder(Path(folder)) as partial:
-        write_config(partial, {"kind": kind, "config": json.loads(config.model_dump_json())})
-        save_tensors(partial / WEIGHTS_FILE, tensors)
-        (partial / CARD_FILE).write_text(card, encoding="utf-8")
-
-
-def _read(folder: Path, kind: str, config: type[ConfigT]) -> ConfigT:
-    saved = read_config(Path(folder), kind)
-    try:
-        return config.model_validate(saved.get("config"))
-    except ValidationError as error:
-        raise CheckpointError(f"the settings of the {kind} in {folder} are damaged: {error.errors()[0]}") from error
+        save_network(folder, KIND, self.config, self, card)

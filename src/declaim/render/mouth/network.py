@@ -5,29 +5,17 @@ guide, portrait --> 1/2 --> 1/4 --> 1/8 --> 1/4 --> 1/2 --> residual, mask --> g
 portrait ---------> 1/2 --> 1/4 --> 1/8      once a clip; the coefficients steer every block of the guide's way
 """
 
-import json
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
 from declaim.assets import shipped
-from declaim.errors import AssetError, CheckpointError
-from declaim.pretrained import (
-    CARD_FILE,
-    WEIGHTS_FILE,
-    atomic_folder,
-    half,
-    load_into,
-    load_tensors,
-    read_config,
-    save_tensors,
-    write_config,
-)
+from declaim.errors import AssetError
+from declaim.pretrained import WEIGHTS_FILE, load_into, load_tensors, read_settings, save_network
 from declaim.render.coefficients import N_COEFFICIENTS
 from declaim.render.mouth.config import MouthNetworkConfig
 from declaim.render.patches import window
@@ -189,17 +177,10 @@ class MouthNetwork(nn.Module):
                 "declaim ships no weights of the mouth renderer; train some with: "
                 "declaim train mouth-renderer --corpus CORPUS -o RUN"
             ) from error
-        config = read_config(folder, KIND)
-        try:
-            network = cls(MouthNetworkConfig.model_validate(config["config"]))
-        except (KeyError, ValidationError) as error:
-            raise CheckpointError(f"{folder} has a {KIND} configuration that this declaim cannot read") from error
+        network = cls(read_settings(folder, KIND, MouthNetworkConfig))
         load_into(network, load_tensors(folder / WEIGHTS_FILE), folder)
         return network.eval().requires_grad_(False)
 
     def save_pretrained(self, folder: Path, card: str = "") -> None:
         """Write the folder (half precision) with its card."""
-        with atomic_folder(Path(folder)) as partial:
-            write_config(partial, {"kind": KIND, "config": json.loads(self.config.model_dump_json())})
-            save_tensors(partial / WEIGHTS_FILE, half(self.state_dict()))
-            (partial / CARD_FILE).write_text(card, encoding="utf-8")
+        save_network(folder, KIND, self.config, self, card)
