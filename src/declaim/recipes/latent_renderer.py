@@ -57,10 +57,10 @@ class LatentObjective(Section):
     shallow: float = Field(0.5, ge=0, le=1)
     """Share of the rows noised to no more than ``network.start``, where sampling happens; the others to any step."""
     # Deviation: the paper has no guide.
-    from_guide: float = Field(0.5, ge=0, le=1)
-    """Share of the rows in which the guide, not the true frame, is noised to between half of ``network.start`` and all
-    of it: what sampling begins with."""
-    nearer: float = Field(0.5, ge=0, le=1)
+    from_guide: float = Field(0.8, ge=0, le=1)
+    """Share of the rows in which the guide, not the true frame, is noised to no more than ``network.start``: what
+    sampling begins with."""
+    nearer: float = Field(0.25, ge=0, le=1)
     """Share of those in which it has come part of the way to the true frame: what a process begins with that carries
     the previous frame's offset."""
     mouth: float = Field(4.0, ge=0)
@@ -186,8 +186,7 @@ class LatentTask:
             return anywhere.long(), nearness, torch.zeros(len(seeds), dtype=torch.bool)
         guided = drawn[:, 0] < wanted.from_guide
         shallow = ~guided & (drawn[:, 0] < wanted.from_guide + (1 - wanted.from_guide) * wanted.shallow)
-        near = torch.where(guided, 0.5 + 0.5 * drawn[:, 1], drawn[:, 1]) * (start + 1)
-        return torch.where(guided | shallow, near, anywhere).long(), nearness, guided
+        return torch.where(guided | shallow, drawn[:, 1] * (start + 1), anywhere).long(), nearness, guided
 
     @torch.no_grad()
     def validate(self, module: nn.Module) -> dict[str, float]:

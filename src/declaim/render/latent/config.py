@@ -81,10 +81,8 @@ class LatentConfig(_Section):
     """Side of what is drawn, in pixels."""
     # Deviation: the paper draws whole pictures.
     view_cm: float | None = Field(10.0, gt=0)
-    """What is drawn: a patch around the mouth, fixed to the head, that shows so much of it; ``none``: the square around
-    the head, of which the face is shown."""
-    feather: float = Field(0.12, gt=0, le=0.5)
-    """Share of the patch's side over which its edge fades out."""
+    """What is drawn: a patch around the mouth, fixed to the head, that shows so much of it, of which lips and their
+    surroundings are shown; ``none``: the square around the head, of which the face is shown."""
     diffusion_steps: int = Field(1000, gt=0)
     """T of the diffusion process."""
     schedule: ScheduleName = "linear"
@@ -93,7 +91,7 @@ class LatentConfig(_Section):
     """How the reverse process goes; without fresh noise either way."""
     sampling_steps: int = Field(2, gt=0)
     """Steps of the reverse process."""
-    start: int | None = Field(125, ge=0)
+    start: int | None = Field(60, ge=0)
     """Diffusion step to which the guide is noised and from which the reverse process starts; ``none`` starts from pure
     noise."""
     detail: bool = True

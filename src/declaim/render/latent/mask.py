@@ -8,16 +8,13 @@ from jaxtyping import Float
 
 from declaim.face.layouts import LIPS_OUTER
 from declaim.render.latent.config import LatentConfig
-from declaim.render.patches import window
 
-Region = Literal["face", "lips"]
+Region = Literal["face", "mouth", "lips"]
 
-GROWN_CM = {"face": 0.4, "lips": 0.2}
+GROWN_CM = {"face": 0.4, "mouth": 0.8, "lips": 0.2}
 """By how much the region is grown beyond its points."""
-SOFT_CM = 0.6
-"""Width of the soft edge of the face."""
-SOFT_LIPS_CM = 0.3
-"""And of the lips."""
+SOFT_CM = {"face": 0.6, "mouth": 0.4, "lips": 0.3}
+"""Width of its soft edge."""
 
 
 def region_mask(
@@ -29,7 +26,7 @@ def region_mask(
         points: the face's 478 points in pixels of the patch.
         side: pixels of the patch's side.
         px_per_cm: of the patch.
-        region: the whole face, or lips and what is between them.
+        region: the whole face, or lips and what is between them, with the skin around them or without.
     """
     mask = np.zeros((side, side), np.uint8)
     chosen = points if region == "face" else points[list(LIPS_OUTER)]
@@ -37,7 +34,7 @@ def region_mask(
     hull = cv2.convexHull(np.rint(chosen.clip(-side, 2 * side)).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, 255)
     grown = round(GROWN_CM[region] * px_per_cm)
-    soft = max(round((SOFT_CM if region == "face" else SOFT_LIPS_CM) * px_per_cm), 1)
+    soft = max(round(SOFT_CM[region] * px_per_cm), 1)
     mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grown + 1, 2 * grown + 1)))
     edge = 3 * soft
     mask[:edge], mask[-edge:], mask[:, :edge], mask[:, -edge:] = 0, 0, 0, 0
@@ -51,10 +48,8 @@ def lips_mask(points: Float[np.ndarray, "points 2"], config: LatentConfig) -> Fl
 
 
 def shown_mask(points: Float[np.ndarray, "points 2"], config: LatentConfig) -> Float[np.ndarray, "side side"]:
-    """What of the drawn patch is shown: the face in the head's square, or all but the edge of the mouth's patch."""
-    if config.view_cm is None:
-        return region_mask(points, config.side, config.view.px_per_cm, "face")
-    return window(config.side, config.feather).numpy()
+    """What is shown of what was drawn: the face of the head's square; lips and the skin around them of the mouth's patch."""
+    return region_mask(points, config.side, config.view.px_per_cm, "face" if config.view_cm is None else "mouth")
 
 
 def matched(
