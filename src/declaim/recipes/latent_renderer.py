@@ -26,7 +26,6 @@ from declaim.recipes.pair_patches import PatchSampler
 from declaim.recipes.pairs import PairChanges, PairsData, read_pairs, with_pictures
 from declaim.render.latent.autoencoder import Autoencoder
 from declaim.render.latent.config import LatentConfig, UNetConfig, default, paper, tiny
-from declaim.render.latent.mask import lips_mask, shown_mask
 from declaim.render.latent.networks import TRAIN_AUTOENCODER, LatentNetworks, load_autoencoder
 from declaim.render.latent.objective import frame_loss, perceptual_loss
 from declaim.render.latent.sampling import FrameSampler
@@ -111,21 +110,13 @@ class LatentTask:
         self.module: nn.Module = networks
         self.clips = clips
         self._sampler, self._settings = sampler, settings
-        self._held = None if held is None else self._masked(held.plain(_spread(len(held.pairs.pairs), settings.judged)))
+        self._held = None if held is None else held.plain(_spread(len(held.pairs.pairs), settings.judged))
         self._schedule = FrameSampler(networks.config, networks.unet).schedule
         self._features = VGG16Features.from_pretrained() if settings.objective.perceptual else None
 
     def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
-        """Patches, with where the mesh renderer's own detail is dropped and what is shown."""
-        return self._masked(self._sampler.batch(number, rows))
-
-    def _masked(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        config, faces = self._settings.network, rows["guide_points"].numpy()
-        masks = {
-            name: torch.from_numpy(np.stack([mask(face, config) for face in faces]))
-            for name, mask in (("lips", lips_mask), ("shown", shown_mask))
-        }
-        return {name: value for name, value in rows.items() if name != "guide_points"} | masks
+        """Patches of pairs."""
+        return self._sampler.batch(number, rows)
 
     def names(self, number: int, rows: range) -> list[str]:
         """The clips that the rows come from."""

@@ -44,7 +44,7 @@ class MouthLosses(Section):
 
     mouth: float = Field(4.0, ge=0)
     """How much more colours count between the lips."""
-    perceptual: float = Field(0.3, ge=0)
+    perceptual: float = Field(0.8, ge=0)
     """Weight of what VGG16 sees (the asset vgg16-hed); 0: colours alone."""
     blocks: int = Field(3, ge=1, le=5)
     """Its first blocks that are compared."""
@@ -59,7 +59,7 @@ class MouthSettings(Settings):
     """The network."""
     data: PairsData = PairsData()
     """What is learnt from."""
-    changes: PairChanges = PairChanges()
+    changes: PairChanges = PairChanges(portrait=0.1)
     """How pictures are changed."""
     losses: MouthLosses = MouthLosses()
     """What is minimised."""
@@ -103,7 +103,7 @@ class MouthTask:
         """Colours, most of all between the lips, and what VGG16 sees there."""
         asked = self._settings.losses
         drawn, target = _draw(module, batch), batch["target"]
-        weights = (1 + asked.mouth * batch["mouth"]) * _window(module)
+        weights = (1 + asked.mouth * batch["mouth"]) * batch["shown"]
         found = {"colour": colour_loss(drawn, target, weights).mean()}
         if self._features is not None:
             seen = [crop(pictures, asked.around, self._settings.network.above) for pictures in (drawn, target)]
@@ -153,20 +153,21 @@ class MouthTask:
         module.save_pretrained(folder, CARD.format(parameters=parameters, made=card))
 
 
+DATA = PairsData(references=3, targets=48)
+BASE = MouthSettings(
+    train=TrainConfig(steps=1200, batch_size=16, learning_rate=1e-3, weight_decay=0.01, ema=0.99),
+    network=default(),
+    data=DATA,
+)
+
+
 class MouthRecipe:
     """Registered as ``mouth-renderer``."""
 
     name = "mouth-renderer"
     presets: Mapping[str, MouthSettings] = {
-        "default": MouthSettings(
-            train=TrainConfig(steps=1200, batch_size=16, learning_rate=1e-3, weight_decay=0.01, ema=0.99),
-            network=default(),
-        ),
-        "held-out": MouthSettings(
-            train=TrainConfig(steps=1200, batch_size=16, learning_rate=1e-3, weight_decay=0.01, ema=0.99),
-            network=default(),
-            data=PairsData(hold_out=HELD_OUT),
-        ),
+        "default": BASE,
+        "held-out": BASE.model_copy(update={"data": DATA.model_copy(update={"hold_out": HELD_OUT})}),
         "tiny": MouthSettings(
             train=TINY,
             network=tiny(),
@@ -210,7 +211,7 @@ def _some(indices: Sequence[int]) -> list[int]:
 
 def _draw(module: nn.Module, rows: Mapping[str, Tensor]) -> Float[Tensor, "rows 3 side side"]:
     drawn: Tensor = module(rows["guide"], rows["portrait"], rows["coefficients"], rows["own"])
-    return drawn
+    return torch.lerp(rows["guide"], drawn, rows["shown"][:, None])
 
 
 def _window(module: nn.Module) -> Tensor:

@@ -14,6 +14,7 @@ from declaim.face.model import FaceModel
 from declaim.recipes.pairs import SIDE, Look, Pair, PairChanges, Pairs, PairSampler
 from declaim.render.cutout import HeadSquare
 from declaim.render.patches import View
+from declaim.render.regions import lips_mask, shown_mask
 
 WIDER = 0.04
 """How far the mouth's mask reaches beyond the inner lips, in sides of the patch."""
@@ -29,14 +30,16 @@ class Patches:
         guide: of the mesh renderer's picture.
         target: of the clip's frame.
         mouth: 1 inside the lips and a little beyond, fading out; in the target.
-        guide_points: the mesh renderer's points in the guide.
+        shown: how much of the network's picture is shown.
+        lips: 1 on the mesh renderer's lips and between them, fading out.
     """
 
     portrait: UInt8[np.ndarray, "side side 3"]
     guide: UInt8[np.ndarray, "side side 3"]
     target: UInt8[np.ndarray, "side side 3"]
     mouth: Float[np.ndarray, "side side"]
-    guide_points: Float[np.ndarray, "478 2"]
+    shown: Float[np.ndarray, "side side"]
+    lips: Float[np.ndarray, "side side"]
 
 
 def cut_patches(pair: Pair, view: View) -> Patches:
@@ -47,10 +50,11 @@ def cut_patches(pair: Pair, view: View) -> Patches:
     """
     portrait = view.place(pair.own_points.numpy(), pair.own, WHOLE)
     place = view.place(pair.guide_points.numpy(), pair.coefficients, WHOLE)
-    lips = place.inside(pair.points[list(LIPS_INNER)].double().numpy())
+    inner = place.inside(pair.points[list(LIPS_INNER)].double().numpy())
+    drawn = place.inside(pair.guide_points.double().numpy())
     return Patches(
-        portrait.cut(pair.reference), place.cut(pair.guide), place.cut(pair.target), mouth_mask(lips, view.px),
-        place.inside(pair.guide_points.double().numpy()),
+        portrait.cut(pair.reference), place.cut(pair.guide), place.cut(pair.target), mouth_mask(inner, view.px),
+        shown_mask(drawn, view), lips_mask(drawn, view),
     )  # fmt: skip
 
 
@@ -94,8 +98,6 @@ class PatchSampler:
     def _row(self, pair: Pair) -> dict[str, Tensor]:
         patches = cut_patches(pair, self.view)
         portrait, guide, target = pair.look.of([patches.portrait, patches.guide, patches.target])
-        return {
-            "portrait": portrait, "guide": guide, "target": target, "mouth": torch.from_numpy(patches.mouth),
-            "guide_points": torch.from_numpy(patches.guide_points).float(), "coefficients": pair.coefficients,
-            "own": pair.own,
-        }  # fmt: skip
+        masks = {name: torch.from_numpy(getattr(patches, name)) for name in ("mouth", "shown", "lips")}
+        told = {"coefficients": pair.coefficients, "own": pair.own}
+        return {"portrait": portrait, "guide": guide, "target": target, **masks, **told}

@@ -8,7 +8,7 @@ from declaim.errors import CapacityError, ConfigError, DeclaimWarning
 from declaim.face.layouts import LIPS_OUTER
 from declaim.render.latent import LatentNetworks, LatentRenderer, LatentRendererConfig
 from declaim.render.latent.config import LatentConfig, tiny
-from declaim.render.latent.mask import lips_mask, matched, region_mask, shown_mask
+from declaim.render.latent.renderer import _matched
 from declaim.render.mesh import MeshRenderer
 
 
@@ -131,30 +131,9 @@ def test_the_papers_form_draws_from_noise_without_a_guide(portrait, lively):
     assert (drawn(unguided, portrait, lively) != mesh(portrait, lively)).any()
 
 
-def test_masks_are_soft_and_end_inside_the_square():
-    angle = np.linspace(0, 6.28, 478)
-    points = np.stack([80 + 60 * np.cos(angle), 64 + 40 * np.sin(angle)], 1)
-    mask = region_mask(points, 128, 6.4, "face")
-    assert mask[64, 80] == pytest.approx(1.0)
-    assert mask.min() == 0.0
-    assert not mask[:, -3:].any()
-    assert float(np.abs(np.diff(mask, axis=0)).max()) < 0.3
-    assert not region_mask(points + 1e6, 128, 6.4, "lips").any()
-
-
-def test_the_lips_are_a_part_of_what_is_shown():
-    angle = np.linspace(0, 6.28, 478)
-    face = np.stack([32 + 14 * np.cos(angle), 30 + 8 * np.sin(angle)], 1)
-    for config in (tiny(), tiny().model_copy(update={"view_cm": None})):
-        lips, shown = lips_mask(face, config), shown_mask(face, config)
-        assert (lips[30, 32], shown[30, 32]) == pytest.approx((1.0, 1.0))
-        assert lips.sum() < shown.sum()
-        assert float(max(shown[0].max(), shown[-1].max(), shown[:, 0].max(), shown[:, -1].max())) == 0
-
-
 def test_squares_are_brought_to_the_guides_colour():
     mask = np.full((1, 16, 16), 0.5, np.float32)
     guide = np.full((1, 16, 16, 3), 100, np.float32)
     square = np.full((1, 16, 16, 3), 90.0, np.float32)
     square[..., 0] = 120
-    np.testing.assert_allclose(matched(square, guide, mask), 100, rtol=1e-5)
+    np.testing.assert_allclose(_matched(square, guide, mask), 100, rtol=1e-5)

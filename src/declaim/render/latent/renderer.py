@@ -18,13 +18,13 @@ from declaim.render.cutout import HeadSquare
 from declaim.render.geometry import HeadPoses, picture_size, portrait_pose
 from declaim.render.latent.autoencoder import WHITE, from_bytes
 from declaim.render.latent.config import LatentConfig
-from declaim.render.latent.mask import lips_mask, matched, shown_mask
 from declaim.render.latent.networks import LatentNetworks
 from declaim.render.latent.sampling import FrameSampler
 from declaim.render.latent.unet import Conditions
 from declaim.render.mesh.config import MeshRendererConfig
 from declaim.render.mesh.puppet import Puppet
 from declaim.render.portrait_renderer import Draw, PortraitRenderer
+from declaim.render.regions import lips_mask, shown_mask
 from declaim.types import Portrait
 
 
@@ -137,11 +137,11 @@ class _Painter:
         places = [self.config.view.place(*each, self.square) for each in zip(points, told, strict=True)]
         guides = np.stack([place.cut(image) for place, image in zip(places, images, strict=True)])
         placed = [place.inside(face) for place, face in zip(places, points, strict=True)]
-        lips = np.stack([lips_mask(face, self.config) for face in placed])
-        shown = np.stack([shown_mask(face, self.config) for face in placed])
+        lips = np.stack([lips_mask(face, self.config.view) for face in placed])
+        shown = np.stack([shown_mask(face, self.config.view) for face in placed])
         drawn = self._batches(guides, told, lips)
         if not self.config.detail:
-            drawn, lips = matched(drawn, guides.astype(np.float32), shown), np.ones_like(lips)
+            drawn, lips = _matched(drawn, guides.astype(np.float32), shown), np.ones_like(lips)
         changes = (drawn - guides) * (shown[..., None] / WHITE / 2)
         for place, image, change, anew in zip(places, images, changes, lips * shown, strict=True):
             place.add(image, change, anew)
@@ -217,3 +217,14 @@ def _out_of_memory(error: Exception) -> bool:
     words = ("out of memory", "can't allocate memory", "not enough memory")
     said = str(error).lower()
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in said for word in words)
+
+
+def _matched(
+    patches: Float[np.ndarray, "frames side side 3"],
+    guides: Float[np.ndarray, "frames side side 3"],
+    masks: Float[np.ndarray, "frames side side"],
+) -> Float[np.ndarray, "frames side side 3"]:
+    """Patches whose mean colour on the mask's soft edge is the guide's there, so that no edge is seen."""
+    edges = masks * (1.0 - masks)
+    weights = edges / np.maximum(edges.sum((1, 2), keepdims=True), 1e-6)
+    return patches + ((guides - patches) * weights[..., None]).sum((1, 2), keepdims=True)

@@ -17,6 +17,7 @@ from declaim.render.mouth.config import MouthRendererConfig
 from declaim.render.mouth.network import MouthNetwork
 from declaim.render.patches import PatchPlace, as_tensor
 from declaim.render.portrait_renderer import Draw, PortraitRenderer
+from declaim.render.regions import shown_mask
 from declaim.types import Portrait
 
 
@@ -88,7 +89,9 @@ class _Painter:
         points = self.puppet.points(offsets, poses)
         told = coefficients(expression, poses, self.size, self.square)
         for image, where, row in zip(images, points, told, strict=True):  # one by one: runs do not change pictures
-            self._redraw(image, self._place(where, row), row[None])
+            place = self._place(where, row)
+            shown = self.share * shown_mask(place.inside(where[:, :2]), self.network.config.view)
+            self._redraw(image, place, row[None], shown)
         return images
 
     def _place(self, points: Float[np.ndarray, "points _"], told: Float[Tensor, " 70"]) -> PatchPlace:
@@ -96,11 +99,15 @@ class _Painter:
 
     @torch.inference_mode()
     def _redraw(
-        self, image: UInt8[np.ndarray, "height width 3"], place: PatchPlace, told: Float[Tensor, "1 70"]
+        self,
+        image: UInt8[np.ndarray, "height width 3"],
+        place: PatchPlace,
+        told: Float[Tensor, "1 70"],
+        shown: Float[np.ndarray, "side side"],
     ) -> None:
         guide = as_tensor(place.cut(image))
-        change = self.share * self.network.change(guide, self.portrait, self.looks, told, self.own)
-        place.add(image, np.ascontiguousarray(change[0].permute(1, 2, 0).numpy()))
+        change = self.network.change(guide, self.portrait, self.looks, told, self.own)
+        place.add(image, change[0].permute(1, 2, 0).numpy() * shown[..., None])
 
 
 def _share(landmarks: Float[Tensor, "points 3"], gaps: tuple[float, float] | None) -> float:
