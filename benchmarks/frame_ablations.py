@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--frames", type=int, default=4, help="of each clip")
+    parser.add_argument("--speakers", type=int, default=1000, help="most of them, spread over all")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/benchmarks/frame_ablations.json"))
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -58,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
     }  # fmt: skip
     corpus, model = Corpus(chosen.corpus), FaceModel.from_pretrained()
     clips = corpus.select(("eval",))
-    few = set(first_of_each(clips, 1))
+    names = first_of_each(clips, 1)
+    few = {names[int(i)] for i in np.linspace(0, len(names) - 1, min(chosen.speakers, len(names))).round()}
     with FaceTracker() as tracker:
         made = [case_of(corpus, clip, model, tracker, chosen.frames) for clip in clips if clip.name in few]
         cases, eyes = [case for case in made if case is not None and case.faces], Eyes(tracker)

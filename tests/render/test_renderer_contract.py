@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from declaim.render.latent import LatentNetworks, LatentRenderer, LatentRenderer
 from declaim.render.latent.config import tiny
 from declaim.render.mouth import MouthNetwork, MouthRenderer, MouthRendererConfig
 from declaim.render.mouth.config import tiny as tiny_mouth
+from declaim.render.portrait import load_portrait
 from declaim.types import Motion, Portrait
 
 
@@ -90,3 +92,21 @@ def test_wild_motion_gives_pictures(renderer, portrait, motion_of) -> None:
     wild = motion_of(torch.randn(3, 64, generator=torch.Generator().manual_seed(0)) * 6, (1.5, 1.0, -2.0))
     wild = wild.replace(translation=torch.tensor([[40.0, 0, 60], [0, 0, -500], [-300, 300, 0]]))
     assert drawn(renderer, portrait, wild).shape == (3, *portrait.image.shape)
+
+
+@pytest.mark.parametrize("where", ["small", "at the border"])
+def test_small_portraits_and_faces_at_the_border(
+    renderer, portrait, photograph, lively, model, tracker, where: str
+) -> None:
+    left, top = portrait.landmarks[:, :2].amin(0).int().tolist()
+    right, bottom = portrait.landmarks[:, :2].amax(0).int().tolist()
+    if where == "small":
+        height = bottom - top
+        head = photograph[max(top - height, 0) : bottom + height, max(left - height, 0) : right + height]
+        picture = cv2.resize(head, None, fx=68 / height, fy=68 / height, interpolation=cv2.INTER_AREA)
+    else:
+        picture = np.ascontiguousarray(photograph[max(top - 60, 0) : bottom + 4, left - 40 : right + 4])
+    found = load_portrait(picture, model=model, tracker=tracker)
+    images = drawn(renderer, found, lively.frames(20, 24))
+    assert images.shape == (4, *picture.shape)
+    assert (images[0] != images[-1]).any()
