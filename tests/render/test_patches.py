@@ -99,3 +99,16 @@ def test_a_window_is_open_inside_and_shut_at_its_edge():
     assert (found[12:-12, 12:-12] == 1).all()
     assert float(torch.cat([found[0], found[-1], found[:, 0], found[:, -1]]).max()) == 0
     assert (found[:32, 32].diff() >= 0).all()
+
+
+def test_a_patch_is_moved_about_its_middle():
+    points = np.zeros((478, 2), np.float32)
+    points[61], points[291] = (130.0, 150.0), (170.0, 150.0)
+    place = MOUTH.place(points, told(0.2), WHOLE)
+    middle = np.array([47.5, 47.5, 1.0])
+    turned = place.moved(0.0, 0.0, 0.3, 0.4)
+    np.testing.assert_allclose(turned.warp @ middle, place.warp @ middle)
+    assert turned.scale == pytest.approx(place.scale * np.exp(0.3))
+    aside = place.moved(0.25, 0.0, 0.0, 0.0)
+    np.testing.assert_allclose(aside.warp @ middle, place.warp @ (middle + (24, 0, 0)))
+    np.testing.assert_allclose(place.moved(0.0, 0.0, 0.0, 0.0).warp, place.warp)

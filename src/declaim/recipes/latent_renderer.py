@@ -195,7 +195,8 @@ class LatentTask:
             batch = {name: value[row : row + 1].to(device) for name, value in self._held.items()}
             seen, target = _told(module, batch)
             drawn = sampler(seen, noise)
-            pictures = {"drawn": _shown(module, seen, drawn, batch), "guide": batch["guide"]}
+            made = _shown(module, seen, drawn, batch)
+            pictures = {"drawn": torch.lerp(batch["guide"], made, module.config.strength), "guide": batch["guide"]}
             latents = {"latent": drawn}
             if seen.guide is not None:
                 pictures["unchanged"] = _shown(module, seen, seen.guide, batch)

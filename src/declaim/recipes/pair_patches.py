@@ -48,8 +48,8 @@ def cut_patches(pair: Pair, view: View) -> Patches:
     Moving the target so that its tracked lips lie on the guide's was tried: they are .3 px apart on average, and the
     pictures are no more alike.
     """
-    portrait = view.place(pair.own_points.numpy(), pair.own, WHOLE)
-    place = view.place(pair.guide_points.numpy(), pair.coefficients, WHOLE)
+    portrait = view.place(pair.own_points.numpy(), pair.own, WHOLE).moved(*pair.moved[0])
+    place = view.place(pair.guide_points.numpy(), pair.coefficients, WHOLE).moved(*pair.moved[1])
     inner = place.inside(pair.points[list(LIPS_INNER)].double().numpy())
     drawn = place.inside(pair.guide_points.double().numpy())
     return Patches(

@@ -40,6 +40,12 @@ class PairChanges(Section):
     """Spread of what is added to each channel; white is 1."""
     portrait: float = Field(0.0, ge=0, le=1)
     """Share of the rows whose frame is the portrait itself: what is asked for is there already."""
+    shift: float = Field(0.03, ge=0)
+    """Spread of how far patches lie from their place, in their sides: the portrait's, and the two others together."""
+    size: float = Field(0.05, ge=0)
+    """Spread of the logarithm of their size."""
+    turn: float = Field(0.05, ge=0)
+    """Spread of their tilt, rad."""
     grain: float = Field(0.01, ge=0)
     """Most noise on them, the same in all three."""
 
@@ -160,6 +166,8 @@ class Pair:
         own_points: of the portrait.
         guide_points: where the mesh renderer drew them.
         look: how its pictures are changed.
+        moved: how the patches of the portrait and of the frame lie beside their places: columns and rows (in sides of the
+            patch), logarithm of the size, tilt (rad).
     """
 
     index: int
@@ -172,6 +180,7 @@ class Pair:
     own_points: Float[Tensor, "478 2"]
     guide_points: Float[Tensor, "478 2"]
     look: "Look"
+    moved: Float[np.ndarray, "2 4"]
 
     def of_portrait(self) -> "Pair":
         """A row whose frame is the portrait."""
@@ -249,7 +258,9 @@ class PairSampler:
         index = self._choose(rng)
         mirrored = bool(rng.random() < self.changes.mirror)
         pair = self.whole(index, mirrored, Look.drawn(rng, self.changes))
-        return pair.of_portrait() if rng.random() < self.changes.portrait else pair
+        pair = pair.of_portrait() if rng.random() < self.changes.portrait else pair
+        asked = self.changes
+        return replace(pair, moved=rng.standard_normal((2, 4)) * (asked.shift, asked.shift, asked.size, asked.turn))
 
     def whole(self, index: int, mirrored: bool, look: Look) -> Pair:
         """A pair by its number."""
@@ -265,7 +276,9 @@ class PairSampler:
             points = points[:, list(MIRROR)] * points.new_tensor([-1.0, 1.0]) + points.new_tensor([float(SIDE), 0.0])
         else:
             reference, guide, target = pictures
-        return Pair(index, reference, guide, target, told[0], told[1], points[0], points[1], points[2], look)
+        return Pair(
+            index, reference, guide, target, told[0], told[1], points[0], points[1], points[2], look, np.zeros((2, 4))
+        )
 
     def batch(self, number: int, rows: range) -> Mapping[str, Tensor]:
         """Whole squares, changed, 0 to 1, with coefficients and points."""

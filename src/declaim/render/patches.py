@@ -34,6 +34,24 @@ class PatchPlace:
     scale: float
     side: int
 
+    def moved(self, right: float, down: float, log_size: float, turn: float) -> "PatchPlace":
+        """A place beside this one.
+
+        Args:
+            right: in sides of the patch.
+            down: likewise.
+            log_size: logarithm of how much larger it is.
+            turn: about its middle, rad.
+        """
+        size, middle = np.exp(log_size), np.full(2, (self.side - 1) / 2)
+        cosine, sine = np.cos(turn) * size, np.sin(turn) * size
+        own = np.array([[cosine, -sine], [sine, cosine]])
+        shift = middle - own @ middle + self.side * np.array([right, down])
+        matrix = self.warp[:, :2] @ own
+        return PatchPlace(
+            np.column_stack([matrix, self.warp[:, :2] @ shift + self.warp[:, 2]]), self.scale * size, self.side
+        )
+
     def cut(self, picture: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "side side 3"]:
         """The patch; beyond the picture its edge is repeated."""
         finer = min(max(int(np.ceil(self.scale - 0.25)), 1), FINEST)

@@ -119,6 +119,9 @@ def test_settings_change_the_weights_process(networks, portrait, lively, monkeyp
     whole = drawn(networks, portrait, lively)
     assert (drawn(networks, portrait, lively, start=20, sampling_steps=2) == whole).all()
     assert (drawn(networks, portrait, lively, start=40, sampling_steps=3) != whole).any()
+    guide = mesh(portrait, lively).astype(int)
+    half = drawn(networks, portrait, lively, strength=0.5).astype(int) - guide
+    assert 0.4 < np.abs(half).sum() / np.abs(whole - guide).sum() < 0.6
     with pytest.raises(ConfigError, match="less than diffusion_steps"):
         drawn(networks, portrait, lively, start=50)
 

@@ -98,6 +98,8 @@ class LatentConfig(_Section):
     """Whether, outside the lips, the guide's own pixels are shown, changed by the difference between what is decoded of
     the drawn latent and of the guide's: what the autoencoder loses of the mesh renderer's frame is not lost there."""
 
+    strength: float = Field(1.0, gt=0, le=1)
+    """How much of what the network changes is shown: less is nearer to the mesh renderer's frame."""
     carry: float = Field(0.0, ge=0, le=1)
     """How much of the previous frame's offset from its guide is added to the guide that the process starts from."""
 

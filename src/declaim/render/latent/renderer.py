@@ -37,6 +37,8 @@ class LatentRendererConfig(MeshRendererConfig):
     """Diffusion step from which the guide is redrawn: more changes more; none: as the weights say."""
     batch: int = Field(1, gt=0)
     """Frames that are drawn at once. On a CPU more is hardly faster; on a GPU it is."""
+    strength: float | None = Field(None, gt=0, le=1)
+    """How much of what the network changes is shown; none: as the weights say."""
     carry: float | None = Field(None, ge=0, le=1)
     """How much of the previous frame's offset from its guide a frame begins with; none: as the weights say. Frames are
     drawn one by one then."""
@@ -117,7 +119,7 @@ class _Painter:
 
     def _process(self) -> LatentConfig:
         """The weights' process with what the settings change."""
-        wished = {name: getattr(self.settings, name) for name in ("sampling_steps", "start", "carry")}
+        wished = {name: getattr(self.settings, name) for name in ("sampling_steps", "start", "strength", "carry")}
         changed = {name: value for name, value in wished.items() if value is not None}
         try:
             return LatentConfig.model_validate(self.networks.config.model_dump() | changed)
@@ -142,6 +144,7 @@ class _Painter:
         drawn = self._batches(guides, told, lips)
         if not self.config.detail:
             drawn, lips = _matched(drawn, guides.astype(np.float32), shown), np.ones_like(lips)
+        shown = self.config.strength * shown
         changes = (drawn - guides) * (shown[..., None] / WHITE / 2)
         for place, image, change, anew in zip(places, images, changes, lips * shown, strict=True):
             place.add(image, change, anew)
