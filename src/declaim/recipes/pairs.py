@@ -166,8 +166,8 @@ class Pair:
         own_points: of the portrait.
         guide_points: where the mesh renderer drew them.
         look: how its pictures are changed.
-        moved: how the patches of the portrait and of the frame lie beside their places: columns and rows (in sides of the
-            patch), logarithm of the size, tilt (rad).
+        moved: how the patches of the portrait and of the frame lie beside their places: columns and rows (in sides of
+            the patch), logarithm of the size, tilt (rad).
     """
 
     index: int
