@@ -34,7 +34,7 @@ SYSTEM_LIBRARIES = {
 
 SHIPPED = (
     "a2v-prior", "arkit-net", "demo-portrait", "demo-speech", "diffposetalk",
-    "face-model", "fd2talk", "head3d", "mouth-renderer", "sdm", "sync-expert", "visemes",
+    "face-model", "fd2talk", "head3d", "latent-renderer", "mouth-renderer", "sdm", "sync-expert", "visemes",
 )  # fmt: skip
 _LEAST_DISK_BYTES, _GOOD_DISK_BYTES = 200_000_000, 1_000_000_000
 _LEAST_MEMORY_BYTES, _GOOD_MEMORY_BYTES = 1_000_000_000, 2_500_000_000

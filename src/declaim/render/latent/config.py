@@ -151,5 +151,5 @@ def tiny() -> LatentConfig:
     return LatentConfig(
         autoencoder=AutoencoderConfig(fold=8, widths=(8,), encoder_blocks=1, decoder_blocks=1),
         unet=UNetConfig(widths=(8, 16), heads=2, groups=4, motion_tokens=2, context=8, reference_patch=2),
-        side=64, diffusion_steps=50, sampling_steps=2, start=20,
+        side=64, diffusion_steps=50, sampling_steps=2, start=20, strength=1.0,
     )  # fmt: skip
