@@ -89,7 +89,7 @@ class LatentConfig(_Section):
     """How noise grows over the steps."""
     sampler: SamplerName = "ddim"
     """How the reverse process goes; without fresh noise either way."""
-    sampling_steps: int = Field(2, gt=0)
+    sampling_steps: int = Field(1, gt=0)
     """Steps of the reverse process."""
     start: int | None = Field(60, ge=0)
     """Diffusion step to which the guide is noised and from which the reverse process starts; ``none`` starts from pure
@@ -98,7 +98,7 @@ class LatentConfig(_Section):
     """Whether, outside the lips, the guide's own pixels are shown, changed by the difference between what is decoded of
     the drawn latent and of the guide's: what the autoencoder loses of the mesh renderer's frame is not lost there."""
 
-    strength: float = Field(1.0, gt=0, le=1)
+    strength: float = Field(0.7, gt=0, le=1)
     """How much of what the network changes is shown: less is nearer to the mesh renderer's frame."""
     carry: float = Field(0.0, ge=0, le=1)
     """How much of the previous frame's offset from its guide is added to the guide that the process starts from."""
@@ -142,7 +142,7 @@ def paper() -> LatentConfig:
             patch=1, widths=(224, 448, 672, 896), blocks=2, heads=8, groups=32, motion_tokens=1, context=512,
             reference_patch=1, guide=False, own=False,
         ),
-        side=256, view_cm=None, sampling_steps=50, start=None, detail=False,
+        side=256, view_cm=None, strength=1.0, sampling_steps=50, start=None, detail=False,
     )  # fmt: skip
 
 
