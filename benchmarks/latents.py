@@ -3,9 +3,12 @@
 - Reconstruction: pictures of eval speakers through the autoencoder, the clip's first frame as reference; PSNR and SSIM,
   every speaker one vote.
 - ``--curve``: the mesh renderer's frames redrawn with other starts and numbers of steps: PSNR in the mouth, time.
+- ``--speed``: milliseconds of a core a frame at other sizes of the portrait, batches and precisions, beside the mesh
+  renderer's; the process's peak memory.
 """
 
 import argparse
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,17 +19,23 @@ import torch
 
 from benchmarks.redraw import Case, case_of, drawn, inside
 from benchmarks.report import markdown, provenance, run, write_report
+from declaim.assets import shipped
 from declaim.data.corpus import PICTURE, Corpus
 from declaim.evaluation.judging.pictures import chosen_frames
+from declaim.face.layouts import FACE64
 from declaim.face.model import FaceModel
 from declaim.face.tracker import FaceTracker
 from declaim.media import read_frames
+from declaim.media.image_io import read_image
 from declaim.metrics.averages import by_speaker
 from declaim.metrics.functional.image import psnr, ssim
 from declaim.recipes.motion import first_of_each
 from declaim.render.latent import LatentNetworks, LatentRenderer, LatentRendererConfig
 from declaim.render.latent.autoencoder import Autoencoder, from_bytes, to_bytes
 from declaim.render.latent.networks import load_autoencoder
+from declaim.render.mesh import MeshRenderer
+from declaim.render.portrait import load_portrait
+from declaim.types import Motion
 
 CURVE = ((60, 1), (125, 1), (250, 1), (250, 2), (250, 4), (400, 2), (400, 4), (600, 8))
 """Starts and steps that are compared."""
@@ -87,6 +96,29 @@ def curve(corpus: Corpus, networks: LatentNetworks, speakers: int) -> list[tuple
     return rows
 
 
+def speed(networks: LatentNetworks, frames: int = 24) -> list[tuple[object, ...]]:
+    """Size of the portrait, batch, precision; milliseconds of a core a frame, and the mesh renderer's."""
+    photograph, rows = read_image(shipped("demo-portrait") / "portrait.png"), []
+    generator = torch.Generator().manual_seed(0)
+    values = torch.zeros(frames, FACE64.dim)
+    values[:, :8] = torch.randn(frames, 8, generator=generator)
+    motion = Motion(values, FACE64)
+    for size, batch, precision in (
+        (256, 1, "float32"), (512, 1, "float32"), (1024, 1, "float32"), (512, 4, "float32"), (512, 8, "float32"),
+        (512, 1, "bfloat16"), (512, 8, "bfloat16"),
+    ):  # fmt: skip
+        portrait = load_portrait(cv2.resize(photograph, (size, size), interpolation=cv2.INTER_AREA))
+        config = LatentRendererConfig.model_validate({"batch": batch, "precision": precision})
+        taken = []
+        for renderer in (LatentRenderer(config, networks=networks), MeshRenderer()):
+            list(renderer.render(portrait, motion))
+            begun = time.process_time()
+            list(renderer.render(portrait, motion))
+            taken.append(1000 * (time.process_time() - begun) / frames)
+        rows.append((size, batch, precision, *(f"{ms:.0f}" for ms in taken)))
+    return rows
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latents", description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
@@ -95,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--clips", type=int, default=2, help="of each speaker")
     parser.add_argument("--frames", type=int, default=4, help="of each clip")
     parser.add_argument("--curve", action="store_true")
+    parser.add_argument("--speed", action="store_true")
     parser.add_argument("--speakers", type=int, default=8, help="for the curve")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/benchmarks/latents.json"))
     chosen = parser.parse_args(arguments)
@@ -110,6 +143,12 @@ def main(arguments: list[str] | None = None) -> int:
         header = ("start", "steps", "inside the lips, dB", "mouth, dB", "processor ms a frame")
         report["curve"] = curve(corpus, networks, chosen.speakers)
         print(markdown(header, report["curve"]))
+    if chosen.speed and networks is not None:
+        header = ("portrait, px", "frames at once", "precision", "processor ms a frame", "mesh renderer")
+        report["speed"] = speed(networks)
+        print(markdown(header, report["speed"]))
+        report["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"peak memory {report['peak_mib']:.0f} MiB")
     write_report(chosen.output, report)
     return 0
 
