@@ -237,7 +237,9 @@ FEW = TRAIN.model_copy(update={"steps": 300, "validate_every": 300})
 def _ablation(**unet: object) -> LatentSettings:
     """The default with some of the UNet's settings changed; without a guide the process starts from noise."""
     changed = UNetConfig.model_validate(BASE.network.unet.model_dump() | unet)
-    process = {} if changed.guide else {"start": None, "sampling_steps": 20, "detail": False}
+    process: dict[str, object] = {"strength": 1.0}
+    if not changed.guide:
+        process |= {"start": None, "sampling_steps": 20, "detail": False}
     network = LatentConfig.model_validate(BASE.network.model_dump() | {"unet": changed.model_dump()} | process)
     wished = {"train": FEW, "network": network, "data": LatentData(hold_out=HELD_OUT)}
     return BASE.model_copy(update=wished)
