@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--autoencoder", type=Path, required=True, help="weights of the recipe latent-autoencoder")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the training runs")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--frames", type=int, default=4, help="of each clip")
     parser.add_argument("--speakers", type=int, default=1000, help="most of them, spread over all")
