@@ -30,6 +30,7 @@ from declaim.media.image_io import read_image
 from declaim.metrics.averages import by_speaker
 from declaim.metrics.functional.image import psnr, ssim
 from declaim.recipes.motion import first_of_each
+from declaim.render.cutout import HeadSquare
 from declaim.render.latent import LatentNetworks, LatentRenderer, LatentRendererConfig
 from declaim.render.latent.autoencoder import Autoencoder, from_bytes, to_bytes
 from declaim.render.latent.networks import load_autoencoder
@@ -97,8 +98,10 @@ def curve(corpus: Corpus, networks: LatentNetworks, speakers: int) -> list[tuple
 
 
 def speed(networks: LatentNetworks, frames: int = 24) -> list[tuple[object, ...]]:
-    """Size of the portrait, batch, precision; milliseconds of a core a frame, and the mesh renderer's."""
+    """Size of the head's square, batch, precision; milliseconds of a core a frame, and the mesh renderer's."""
     photograph, rows = read_image(shipped("demo-portrait") / "portrait.png"), []
+    whole = load_portrait(photograph)
+    head = HeadSquare.of(whole.landmarks, (photograph.shape[1], photograph.shape[0]))
     generator = torch.Generator().manual_seed(0)
     values = torch.zeros(frames, FACE64.dim)
     values[:, :8] = torch.randn(frames, 8, generator=generator)
@@ -107,7 +110,7 @@ def speed(networks: LatentNetworks, frames: int = 24) -> list[tuple[object, ...]
         (256, 1, "float32"), (512, 1, "float32"), (1024, 1, "float32"), (512, 4, "float32"), (512, 8, "float32"),
         (512, 1, "bfloat16"), (512, 8, "bfloat16"),
     ):  # fmt: skip
-        portrait = load_portrait(cv2.resize(photograph, (size, size), interpolation=cv2.INTER_AREA))
+        portrait = load_portrait(head.cut(photograph[None], size)[0])
         config = LatentRendererConfig.model_validate({"batch": batch, "precision": precision})
         taken = []
         for renderer in (LatentRenderer(config, networks=networks), MeshRenderer()):
@@ -144,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         report["curve"] = curve(corpus, networks, chosen.speakers)
         print(markdown(header, report["curve"]))
     if chosen.speed and networks is not None:
-        header = ("portrait, px", "frames at once", "precision", "processor ms a frame", "mesh renderer")
+        header = ("head's square, px", "frames at once", "precision", "processor ms a frame", "mesh renderer")
         report["speed"] = speed(networks)
         print(markdown(header, report["speed"]))
         report["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
