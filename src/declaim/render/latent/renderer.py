@@ -36,7 +36,7 @@ class LatentRendererConfig(MeshRendererConfig):
     start: int | None = Field(None, ge=0)
     """Diffusion step from which the guide is redrawn: more changes more; none: as the weights say."""
     batch: int = Field(1, gt=0)
-    """Frames that are drawn at once. On a CPU more is hardly faster; on a GPU it is."""
+    """Frames that are drawn at once: more is faster, and rounds otherwise in the last bit; one with ``carry``."""
     strength: float | None = Field(None, gt=0, le=1)
     """How much of what the network changes is shown; none: as the weights say."""
     carry: float | None = Field(None, ge=0, le=1)
