@@ -83,6 +83,21 @@ def test_pictures_do_not_depend_on_runs_or_batches(networks, portrait, lively):
     assert (carried[1:] != whole[1:]).any()
 
 
+def test_the_shipped_weights_change_the_mouth_and_nothing_else(portrait, lively):
+    guide = mesh(portrait, lively).astype(int)
+    images = np.concatenate([run.images for run in LatentRenderer.from_pretrained().render(portrait, lively)])
+    different = (images != guide).any((0, 3))
+    lips = portrait.landmarks[list(LIPS_OUTER), :2].numpy()
+    height = float(np.ptp(portrait.landmarks[:, 1].numpy()))
+    (left, top), (right, bottom) = lips.min(0) - 0.15 * height, lips.max(0) + 0.35 * height
+    rows, columns = np.nonzero(different)
+    assert left < columns.min()
+    assert columns.max() < right
+    assert top < rows.min()
+    assert rows.max() < bottom
+    assert 0.5 < np.abs(images - guide)[:, different].mean() < 40
+
+
 def test_a_batch_that_does_not_fit_is_halved(networks, portrait, lively, monkeypatch):
     whole, draw, tried = drawn(networks, portrait, lively), networks.unet.forward, []
 

@@ -68,8 +68,9 @@ class HeadRenderer:
         moved = head_motion(motion, pose_origin)
         for start in range(0, len(motion), self.config.frames_per_run):
             part = slice(start, start + self.config.frames_per_run)
-            vertices = self.head.vertices(moved.arkit[part], moved.rotation[part], moved.translation[part])
-            yield Frames(np.stack([self.draw(frame) for frame in vertices]), motion.fps)
+            frames = zip(moved.arkit[part], moved.rotation[part], moved.translation[part], strict=True)
+            # one by one: products of several rows are rounded otherwise
+            yield Frames(np.stack([self.draw(self.head.vertices(*frame)) for frame in frames]), motion.fps)
 
     def draw(self, vertices: Float[Tensor, "vertices 3"]) -> UInt8[np.ndarray, "size size 3"]:
         """A picture of the head with these vertices (`Head3D.vertices`)."""
