@@ -20,6 +20,7 @@ from declaim.face.model import FaceModel
 from declaim.face.tracker import FaceTracker
 from declaim.metrics.averages import by_speaker
 from declaim.recipes.motion import first_of_each
+from declaim.recipes.pairs import spread
 from declaim.render.latent import LatentRenderer
 
 PRESETS = ("ablation", "ablation-concat", "ablation-no-guide", "ablation-concat-no-guide")
@@ -59,8 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     }  # fmt: skip
     corpus, model = Corpus(chosen.corpus), FaceModel.from_pretrained()
     clips = corpus.select(("eval",))
-    names = first_of_each(clips, 1)
-    few = {names[int(i)] for i in np.linspace(0, len(names) - 1, min(chosen.speakers, len(names))).round()}
+    few = set(spread(first_of_each(clips, 1), chosen.speakers))
     with FaceTracker() as tracker:
         made = [case_of(corpus, clip, model, tracker, chosen.frames) for clip in clips if clip.name in few]
         cases, eyes = [case for case in made if case is not None and case.faces], Eyes(tracker)

@@ -41,6 +41,7 @@ from declaim.metrics.averages import by_speaker
 from declaim.metrics.extractors import MobileFaceNet, VGG16Features
 from declaim.metrics.functional.image import psnr, ssim
 from declaim.recipes.motion import first_of_each
+from declaim.registry import RENDERERS
 from declaim.render.base import make_renderer
 from declaim.render.portrait import load_portrait
 from declaim.timebase import FPS
@@ -219,7 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.redraw", description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--split", default="eval")
-    parser.add_argument("--renderer", action="append", help="NAME or NAME=FOLDER; mesh and mouth if left out")
+    parser.add_argument("--renderer", action="append", help="NAME or NAME=FOLDER; all but keypoints if left out")
     parser.add_argument("--clips", type=int, default=2, help="of each speaker")
     parser.add_argument("--frames", type=int, default=6, help="of each clip, and as many turned ones")
     parser.add_argument(
@@ -235,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     corpus, model = Corpus(chosen.corpus), FaceModel.from_pretrained()
-    names = chosen.renderer or ["mesh", "mouth"]
+    names = chosen.renderer or [name for name in RENDERERS if name != "keypoints"]
     renderers: dict[str, Any] = {STILL: None}
     for name in names:
         renderers[name] = make_renderer(name)

@@ -21,7 +21,7 @@ from declaim.metrics.functional.image import psnr, ssim
 from declaim.recipes.base import Section, Settings
 from declaim.recipes.latent_cuts import CutChanges, CutSampler
 from declaim.recipes.motion import HELD_OUT, TINY
-from declaim.recipes.pairs import PairChanges, Pairs, PairSampler, PairsData, read_pairs, with_pictures
+from declaim.recipes.pairs import PairChanges, Pairs, PairSampler, PairsData, read_pairs, spread, with_pictures
 from declaim.render.latent.autoencoder import Autoencoder, from_bytes, to_bytes
 from declaim.render.latent.config import AutoencoderConfig, default, paper, tiny
 from declaim.render.latent.networks import save_autoencoder
@@ -134,8 +134,7 @@ class AutoencoderTask:
         if self._held is None:
             return {}
         device, held, rows = module.latent_mean.device, self._held, []
-        chosen = sorted(set(np.linspace(0, len(held) - 1, self._settings.judged).round().astype(int).tolist()))
-        for i in chosen:
+        for i in spread(range(len(held)), self._settings.judged):
             pair = np.stack([held.reference[int(held.of[i])], held.target[i]])
             latents = module.encode(from_bytes(torch.from_numpy(pair)).to(device)).mean
             decoded = to_bytes(module.decode(latents[:1], latents[1:]))[0].cpu().numpy()
@@ -146,7 +145,7 @@ class AutoencoderTask:
     def save(self, module: nn.Module, folder: Path, card: str) -> None:
         """Measure the latents' units, and write a folder that ``load_autoencoder`` reads."""
         assert isinstance(module, Autoencoder)
-        places = np.linspace(0, len(self._learnt) - 1, min(64, len(self._learnt))).round().astype(int)
+        places = spread(range(len(self._learnt)), 64)
         module.measure(from_bytes(torch.from_numpy(self._learnt.target[places])))
         config = module.config
         text = CARD.format(

@@ -22,8 +22,8 @@ from declaim.face.model import FaceModel
 from declaim.metrics.extractors import VGG16Features
 from declaim.recipes.base import Section, Settings
 from declaim.recipes.motion import HELD_OUT, TINY
-from declaim.recipes.pair_patches import PatchSampler
-from declaim.recipes.pairs import PairChanges, PairsData, read_pairs, with_pictures
+from declaim.recipes.pair_patches import PatchSampler, perceptual_distance
+from declaim.recipes.pairs import PairChanges, PairsData, read_pairs, spread, with_pictures
 from declaim.render.latent.autoencoder import Autoencoder
 from declaim.render.latent.config import LatentConfig, UNetConfig, default, paper, tiny
 from declaim.render.latent.networks import TRAIN_AUTOENCODER, LatentNetworks, load_autoencoder
@@ -109,7 +109,7 @@ class LatentTask:
         self.module: nn.Module = networks
         self.clips = clips
         self._sampler, self._settings = sampler, settings
-        self._held = None if held is None else held.plain(_spread(len(held.pairs.pairs), settings.judged))
+        self._held = None if held is None else held.plain(spread(range(len(held.pairs.pairs)), settings.judged))
         self._schedule = FrameSampler(networks.config, networks.unet).schedule
         self._features = VGG16Features.from_pretrained() if settings.objective.perceptual else None
 
@@ -212,9 +212,8 @@ class LatentTask:
         error = float(((picture - target).square().mean(1) * mouth).sum() / mouth.sum())
         found = {"psnr": float(-10 * np.log10(max(error, 1e-8)))}
         if self._features is not None:
-            a, b = (_bytes(self._near(pictures)) for pictures in (picture, target))
-            features = self._features.cpu()
-            found["perceptual"] = float(features.appearance(a).distance(features.appearance(b)).mean())
+            near = [self._near(pictures) for pictures in (picture, target)]
+            found["perceptual"] = perceptual_distance(self._features.cpu(), *near)
         return found
 
     def save(self, module: nn.Module, folder: Path, card: str) -> None:
@@ -270,7 +269,7 @@ class LatentRecipe:
     }
 
     def task(self, corpus: Corpus, settings: LatentSettings, on_step: OnStep | None = None) -> LatentTask:
-        """Read or make the pairs, encode them, and make the network.
+        """Read or make the pairs, and make the network.
 
         Raises:
             ConfigError: no autoencoder's weights are named.
@@ -311,14 +310,6 @@ def _shown(
     guide = batch["guide"]
     made = module.pictures(told.reference, drawn, told.guide, 2.0 * guide - 1.0, batch["lips"][:, None])
     return guide + batch["shown"][:, None] * ((made + 1.0) / 2.0 - guide)
-
-
-def _spread(count: int, most: int) -> list[int]:
-    return sorted(set(np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()))
-
-
-def _bytes(patches: Float[Tensor, "rows 3 h w"]) -> np.ndarray:
-    return np.asarray((patches.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
 
 def _autoencoder(settings: LatentSettings) -> Autoencoder:

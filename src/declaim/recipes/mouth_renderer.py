@@ -19,8 +19,8 @@ from declaim.face.model import FaceModel
 from declaim.metrics.extractors import VGG16Features
 from declaim.recipes.base import Section, Settings
 from declaim.recipes.motion import HELD_OUT, TINY
-from declaim.recipes.pair_patches import PatchSampler
-from declaim.recipes.pairs import PairChanges, PairsData, read_pairs, with_pictures
+from declaim.recipes.pair_patches import PatchSampler, perceptual_distance
+from declaim.recipes.pairs import PairChanges, PairsData, read_pairs, spread, with_pictures
 from declaim.render.mouth.config import MouthNetworkConfig, default, tiny
 from declaim.render.mouth.network import MouthNetwork
 from declaim.render.mouth.objective import colour_loss, perceptual_loss
@@ -123,8 +123,9 @@ class MouthTask:
         (the gradients' mean length, relative to the true picture's: 1 is right).
         """
         found: dict[str, list[float]] = defaultdict(list)
+        device = next(module.parameters()).device
         for rows in self._held.values():
-            drawn = _draw(module, {n: t.to(_window(module).device) for n, t in rows.items()}).cpu().clamp(0, 1)
+            drawn = _draw(module, {n: t.to(device) for n, t in rows.items()}).cpu().clamp(0, 1)
             for name, patches in (("guide", rows["guide"]), ("drawn", drawn)):
                 for figure, value in self._figures(patches, rows).items():
                     found[f"{figure}_{name}"].append(value)
@@ -141,9 +142,8 @@ class MouthTask:
         }
         if self._features is not None:
             asked, above = self._settings.losses, self._settings.network.above
-            a, b = (_bytes(crop(pictures, asked.around, above)) for pictures in (patches, target))
-            features = self._features.cpu()
-            found["perceptual"] = float(features.appearance(a).distance(features.appearance(b)).mean())
+            near = [crop(pictures, asked.around, above) for pictures in (patches, target)]
+            found["perceptual"] = perceptual_distance(self._features.cpu(), *near)
         return found
 
     def save(self, module: nn.Module, folder: Path, card: str) -> None:
@@ -193,7 +193,7 @@ class MouthRecipe:
             plain = PatchSampler(judged, model, settings.network.view, settings.changes, settings.train.seed)
             names = judged.speaker
             for speaker in sorted(set(names)):
-                rows[speaker] = plain.plain(_some([i for i, name in enumerate(names) if name == speaker]))
+                rows[speaker] = plain.plain(spread([i for i, name in enumerate(names) if name == speaker], JUDGED))
         return MouthTask(MouthNetwork(settings.network), sampler, rows, settings, learnt)
 
 
@@ -204,20 +204,9 @@ def _shifted(on_step: OnStep | None, before: int, total: int) -> OnStep | None:
     return None if on_step is None else lambda done, _: on_step(before + done, total)
 
 
-def _some(indices: Sequence[int]) -> list[int]:
-    places = np.linspace(0, len(indices) - 1, min(JUDGED, len(indices))).round().astype(int)
-    return [indices[i] for i in sorted(set(places.tolist()))]
-
-
 def _draw(module: nn.Module, rows: Mapping[str, Tensor]) -> Float[Tensor, "rows 3 side side"]:
     drawn: Tensor = module(rows["guide"], rows["portrait"], rows["coefficients"], rows["own"])
     return torch.lerp(rows["guide"], drawn, rows["shown"][:, None])
-
-
-def _window(module: nn.Module) -> Tensor:
-    found = getattr(module, "module", module).window  # a process group wraps the module
-    assert isinstance(found, Tensor)
-    return found
 
 
 def _gradients(patches: Float[Tensor, "rows 3 side side"]) -> Float[Tensor, "rows side side"]:
@@ -225,7 +214,3 @@ def _gradients(patches: Float[Tensor, "rows 3 side side"]) -> Float[Tensor, "row
     down, right = torch.zeros_like(gray), torch.zeros_like(gray)
     down[:, :-1], right[:, :, :-1] = gray.diff(dim=1), gray.diff(dim=2)
     return (down.square() + right.square()).sqrt()
-
-
-def _bytes(patches: Float[Tensor, "rows 3 h w"]) -> np.ndarray:
-    return np.asarray((patches.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy())

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from declaim.face.layouts import LIPS_INNER
 from declaim.face.model import FaceModel
+from declaim.metrics.extractors import VGG16Features
 from declaim.recipes.pairs import SIDE, Look, Pair, PairChanges, Pairs, PairSampler
 from declaim.render.cutout import HeadSquare
 from declaim.render.patches import View
@@ -101,3 +102,14 @@ class PatchSampler:
         masks = {name: torch.from_numpy(getattr(patches, name)) for name in ("mouth", "shown", "lips")}
         told = {"coefficients": pair.coefficients, "own": pair.own}
         return {"portrait": portrait, "guide": guide, "target": target, **masks, **told}
+
+
+def perceptual_distance(
+    features: VGG16Features, patches: Float[Tensor, "rows 3 h w"], targets: Float[Tensor, "rows 3 h w"]
+) -> float:
+    """How far patches, 0 to 1, are from their targets in what VGG16 sees of their 8-bit pictures; mean over rows."""
+    a, b = (
+        (rows.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        for rows in (patches, targets)
+    )
+    return float(features.appearance(a).distance(features.appearance(b)).mean())

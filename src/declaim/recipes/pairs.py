@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,7 +22,11 @@ from declaim.recipes.pair_making import SIDE, PairMaker, PairsData
 from declaim.render.coefficients import mirror_coefficients
 from declaim.types import OnStep
 
-__all__ = ["SIDE", "Look", "Pair", "PairChanges", "PairSampler", "Pairs", "PairsData", "read_pairs", "with_pictures"]
+__all__ = [
+    "SIDE", "Look", "Pair", "PairChanges", "PairSampler", "Pairs", "PairsData", "read_pairs", "spread", "with_pictures",
+]  # fmt: skip
+
+T = TypeVar("T")
 
 SOUNDLESS = {"no sound", "no speech", "music or noise"}
 """Flags that make a clip unusable for speech, not for pictures."""
@@ -108,7 +113,7 @@ def with_pictures(corpus: Corpus, data: PairsData) -> tuple[list[ClipRecord], li
     absent = sorted(set(data.hold_out) - {clip.speaker for clip in found})
     if absent:
         raise ConfigError(f"data.hold_out names {', '.join(absent)}, of whom {corpus.folder} has no pictures")
-    chosen = [clip for clips in _by_speaker(found).values() for clip in _spread(clips, data.clips_per_speaker)]
+    chosen = [clip for clips in _by_speaker(found).values() for clip in spread(clips, data.clips_per_speaker)]
     learnt = [clip for clip in chosen if clip.speaker not in data.hold_out]
     if not learnt:
         raise ConfigError(
@@ -303,7 +308,7 @@ def _by_speaker(clips: Sequence[ClipRecord]) -> dict[str, list[ClipRecord]]:
     return grouped
 
 
-def _spread(clips: Sequence[ClipRecord], most: int) -> list[ClipRecord]:
-    """At most ``most`` clips, evenly over all of them."""
-    places = sorted(set(np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int).tolist()))
-    return [clips[i] for i in places]
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most ``most`` of some things, evenly over all of them."""
+    places = sorted(set(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int).tolist()))
+    return [items[i] for i in places]

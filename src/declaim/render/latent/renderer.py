@@ -193,25 +193,15 @@ class _Painter:
         lips: Float[np.ndarray, "n side side"],
     ) -> Float[np.ndarray, "n side side 3"]:
         """Patches, 0 .. 255, drawn from the mesh renderer's."""
-        with torch.autocast(self.noise.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            return self._drawn(guides, told, lips)
-
-    def _drawn(
-        self,
-        guides: UInt8[np.ndarray, "n side side 3"],
-        told: Float[Tensor, "n 70"],
-        lips: Float[np.ndarray, "n side side"],
-    ) -> Float[np.ndarray, "n side side 3"]:
-        shown, unet = self._tensor(guides), self.config.unet
-        guide = self.networks.autoencoder.latents(shown) if unet.guide else None
-        own = self.own.to(self.settings.device) if unet.own else None
-        drawn = self.sampler(
-            Conditions(told.to(self.settings.device), self.reference, guide, own), self.noise, self.offset
-        )
-        if guide is not None and self.config.carry:
-            self.offset = self.config.carry * (drawn - guide)
-        masks = torch.from_numpy(lips)[:, None].to(self.settings.device)
-        pictures = (self.networks.pictures(self.reference, drawn, guide, shown, masks) + 1.0) * WHITE
+        shown, unet, device = self._tensor(guides), self.config.unet, self.noise.device
+        masks = torch.from_numpy(lips)[:, None].to(device)
+        own = self.own.to(device) if unet.own else None
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            guide = self.networks.autoencoder.latents(shown) if unet.guide else None
+            drawn = self.sampler(Conditions(told.to(device), self.reference, guide, own), self.noise, self.offset)
+            if guide is not None and self.config.carry:
+                self.offset = self.config.carry * (drawn - guide)
+            pictures = (self.networks.pictures(self.reference, drawn, guide, shown, masks) + 1.0) * WHITE
         return pictures.permute(0, 2, 3, 1).float().cpu().numpy()
 
 
